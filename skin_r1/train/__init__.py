@@ -1,0 +1,1 @@
+"""Training: supervised fine-tuning on rationales, then GRPO on sparsely labelled cases, on TRL's trainers."""

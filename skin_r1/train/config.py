@@ -1,0 +1,63 @@
+"""The recipes' keys: TRL's own configurations plus what TRL lacks."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from trl import GRPOConfig, SFTConfig
+
+from skin_r1.compat import ensure_torchvision
+
+ensure_torchvision()
+
+
+@dataclass
+class SkinSFTConfig(SFTConfig):  # type: ignore[misc]
+    """`trl.SFTConfig` with the keys of supervised fine-tuning on rationales.
+
+    `max_length` is null: truncation would cut image tokens.
+    """
+
+    rationales: str = field(default="", metadata={"help": "folder that `skin-r1 distill` wrote"})
+    freeze_vision: bool = field(default=False, metadata={"help": "train the language model and projector only"})
+    max_seconds: float | None = field(
+        default=None, metadata={"help": "stop after this wall time of training, for controls of equal compute"}
+    )
+    tiny_image_size: int = field(default=56, metadata={"help": "pixels, for `model_name_or_path: tiny`"})
+    max_length: int | None = field(default=None, metadata={"help": "null: never truncate image tokens"})
+    report_to: str | list[str] | None = field(default="none", metadata={"help": "wandb, trackio or none"})
+
+    def __post_init__(self) -> None:
+        """Check our keys, then TRL's."""
+        if self.max_length is not None:
+            raise ValueError(f"max_length={self.max_length} would cut image tokens; allowed: null. Filter rows instead")
+        super().__post_init__()
+
+
+@dataclass
+class SkinGRPOConfig(GRPOConfig):  # type: ignore[misc]
+    """`trl.GRPOConfig` with the keys of GRPO on cases."""
+
+    corpus: str = field(default="", metadata={"help": "folder that `skin-r1 data build` or `phantom` wrote"})
+    annotation: str = field(default="all", metadata={"help": "which training rows: sparse, dense or all"})
+    reward_funcs: list[str] = field(
+        default_factory=lambda: ["reward_fns.format_reward", "reward_fns.diagnosis_reward"],
+        metadata={"help": "rewards by import path, for example reward_fns.grounding_reward"},
+    )
+    freeze_vision: bool = field(default=False, metadata={"help": "train the language model and projector only"})
+    max_seconds: float | None = field(default=None, metadata={"help": "stop after this wall time of training"})
+    max_prompt_tokens: int | None = field(
+        default=None, metadata={"help": "rows with longer prompts, image tokens included, are left out and counted"}
+    )
+    report_to: str | list[str] | None = field(default="none", metadata={"help": "wandb, trackio or none"})
+
+    def __post_init__(self) -> None:
+        """Check our keys, then TRL's."""
+        if self.annotation not in ("sparse", "dense", "all"):
+            raise ValueError(f"annotation={self.annotation!r}; allowed: sparse, dense, all")
+        super().__post_init__()
+
+
+def plain(config: Any) -> dict[str, Any]:
+    """A trainer configuration as JSON-serialisable values for the manifest."""
+    values: dict[str, Any] = config.to_dict()
+    return {key: value for key, value in values.items() if value is not None}

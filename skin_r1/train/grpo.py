@@ -1,0 +1,143 @@
+"""GRPO on cases, most of which carry a diagnosis only.
+
+Run as `skin-r1 grpo --config RECIPE` or `accelerate launch --config_file recipes/accelerate/ddp.yaml -m
+skin_r1.train.grpo --config RECIPE`.
+"""
+
+from collections.abc import Sequence
+from importlib import import_module
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from trl import GRPOTrainer, ModelConfig, get_peft_config
+
+from skin_r1.case import load_corpus
+from skin_r1.errors import UserError, problem
+from skin_r1.models import vision_token_ids
+from skin_r1.reading import messages_for
+from skin_r1.recipe import read_recipe
+from skin_r1.train.config import SkinGRPOConfig
+from skin_r1.train.preflight import Reward, check_forward, check_rewards, drop_overlong
+from skin_r1.train.run import TimeLimit, checkpoint_to_resume, fingerprint, finite_or_stop, load_for_training, save
+
+ABOUT = """Improve a model with GRPO: group-relative rewards on sparsely labelled cases.
+
+Example: skin-r1 grpo --config recipes/tiny/grpo.yaml --max_steps 20"""
+
+
+class SkinGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
+    """TRL's trainer, with image prompts handed to vLLM as it expects them.
+
+    TRL 1.16 gives vLLM the ids that the processor has already expanded (one placeholder per image feature) together
+    with the image, and vLLM expands them again: the prompt is silently corrupted (trl#6294, fix proposed in trl#6718).
+    One placeholder per image restores equal prompts. Remove with the first TRL release that has the fix.
+    """
+
+    def _generate_single_turn(self, prompt_ids: list[list[int]], images: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.use_vllm and images is not None:
+            prompt_ids = [one_placeholder_per_image(ids, self._image_pad_token_id) for ids in prompt_ids]
+        return super()._generate_single_turn(prompt_ids, images, *args, **kwargs)
+
+
+def one_placeholder_per_image(ids: Sequence[int], placeholder: int) -> list[int]:
+    """Collapse each run of image placeholders into one."""
+    out: list[int] = []
+    for identifier, run in groupby(ids):
+        out += [identifier] if identifier == placeholder else list(run)
+    return out
+
+
+def load_rewards(paths: Sequence[str]) -> list[Reward]:
+    """Rewards by import path.
+
+    Raises:
+        UserError: the module or the name does not exist.
+    """
+    rewards = []
+    for path in paths:
+        module_name, _, name = path.rpartition(".")
+        try:
+            module = import_module(module_name)
+        except (ImportError, ValueError) as error:
+            raise problem("no such reward module", column="reward_funcs", found=path, next_step=str(error)) from error
+        if not hasattr(module, name):
+            choices = [f"{module_name}.{key}" for key in vars(module) if key.endswith("_reward")]
+            raise problem("no such reward", column="reward_funcs", found=path, allowed=choices)
+        rewards.append(getattr(module, name))
+    return rewards
+
+
+def training_rows(corpus: Path, annotation: str) -> Dataset:
+    """Cases of the training split that have a diagnosis and an image, with their `prompt` column.
+
+    Raises:
+        UserError: no such row.
+    """
+    rows = load_corpus(corpus, "train")
+    table = rows.select_columns(["annotation", "diagnosis", "checksum"])
+    wanted = [
+        index
+        for index, row in enumerate(table)
+        if row["diagnosis"] and row["checksum"] and annotation in ("all", row["annotation"])
+    ]
+    if not wanted:
+        raise problem(
+            "no training row with a diagnosis and an image",
+            file=corpus,
+            column="annotation",
+            found=annotation,
+            next_step="skin-r1 data report CORPUS shows what it holds",
+        )
+    if len(wanted) < len(rows):
+        print(f"training on {len(wanted)} of {len(rows)} rows (annotation: {annotation}, labelled, with image)")
+    rows = rows.select(wanted)
+    prompts = [messages_for(row) for row in rows.select_columns(["modality", "history"])]
+    return rows.add_column("prompt", prompts)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train; returns 0. See `ABOUT`."""
+    config, model_args = read_recipe((SkinGRPOConfig, ModelConfig), argv, prog="skin-r1 grpo", about=ABOUT)
+    corpus, output_dir = Path(config.corpus), Path(config.output_dir)
+    rewards = load_rewards(config.reward_funcs)
+    if config.reward_weights and len(config.reward_weights) != len(rewards):
+        raise UserError(f"reward_weights has {len(config.reward_weights)} values for {len(rewards)} reward_funcs")
+    rows = training_rows(corpus, config.annotation)
+    identity = {
+        "stage": "grpo",
+        "model": fingerprint(model_args.model_name_or_path),
+        "corpus": fingerprint(corpus),
+        "rewards": config.reward_funcs,
+        "seed": config.seed,
+    }
+    last = checkpoint_to_resume(output_dir, identity)
+    model, processor = load_for_training(model_args, config)
+    rows = drop_overlong(rows, processor, config.max_prompt_tokens)
+    check_rewards(rewards, [rows[index] for index in range(0, len(rows), max(1, len(rows) // 32))])
+    check_forward(rows[0], model, processor)
+    if config.use_vllm:
+        bias = {identifier: -100.0 for identifier in vision_token_ids(processor, model.config)}
+        config.generation_kwargs = {**(config.generation_kwargs or {}), "logit_bias": bias}
+    trainer = SkinGRPOTrainer(
+        model=model,
+        args=config,
+        reward_funcs=rewards,
+        train_dataset=rows,
+        processing_class=processor,
+        peft_config=get_peft_config(model_args),
+        callbacks=[TimeLimit(config.max_seconds)],
+    )
+    result = trainer.train(resume_from_checkpoint=last)
+    finite_or_stop(result.training_loss, config.output_dir)
+    facts = {**result.metrics, "rows": len(rows), "steps": trainer.state.global_step}
+    inputs = {"corpus": corpus, "model": Path(model_args.model_name_or_path)}
+    save(trainer, processor, config, kind="grpo checkpoint", inputs=inputs, facts=facts)
+    return 0
+
+
+if __name__ == "__main__":
+    from skin_r1.cli import run_main
+
+    raise SystemExit(run_main(main))

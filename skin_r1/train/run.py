@@ -1,0 +1,134 @@
+"""What both stages share: load the model, resume only the same run, watch the clock, save with a manifest."""
+
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from transformers import AutoModelForImageTextToText, AutoProcessor, TrainerCallback
+from transformers.trainer_utils import get_last_checkpoint
+from trl import ModelConfig
+
+from skin_r1.compat import ensure_torchvision
+from skin_r1.errors import UserError, problem
+from skin_r1.manifest import sha256_file, write_manifest
+from skin_r1.models import freeze_vision, parameter_table
+from skin_r1.train.config import plain
+
+ensure_torchvision()
+
+
+class TimeLimit(TrainerCallback):  # type: ignore[misc]
+    """Stop training after a wall time; the clock starts with the first step."""
+
+    def __init__(self, seconds: float | None) -> None:
+        """Take the limit in seconds; None never stops."""
+        self.seconds = seconds
+        self.started = 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Start the clock."""
+        self.started = time.monotonic()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        """Ask the trainer to stop once the time is up."""
+        if self.seconds is not None and time.monotonic() - self.started >= self.seconds:
+            control.should_training_stop = True
+        return control
+
+
+def load_for_training(model_args: ModelConfig, training_args: Any) -> tuple[Any, Any]:
+    """Model and processor for a trainer; call after the trainer's configuration exists (ZeRO-3 partitions at load).
+
+    Raises:
+        UserError: the path is not a vision-language checkpoint.
+    """
+    path = model_args.model_name_or_path
+    try:
+        processor = AutoProcessor.from_pretrained(path, trust_remote_code=model_args.trust_remote_code)
+        model = AutoModelForImageTextToText.from_pretrained(
+            path,
+            dtype=torch.bfloat16 if training_args.bf16 else torch.float32,
+            attn_implementation=model_args.attn_implementation,
+            trust_remote_code=model_args.trust_remote_code,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise problem(
+            "cannot load the model to train",
+            column="model_name_or_path",
+            found=path,
+            allowed="a folder or hub id of a vision-language model, or `tiny`",
+            next_step=str(error).splitlines()[0],
+        ) from error
+    if training_args.freeze_vision:
+        freeze_vision(model)
+    if PartialState().is_main_process:
+        print(parameter_table(model), flush=True)
+    return model, processor
+
+
+def checkpoint_to_resume(output_dir: Path, identity: dict[str, Any]) -> str | None:
+    """The last checkpoint of this very run, or None for a fresh start.
+
+    A run is known by its model, its data and its seed, written to `run.json` when it starts.
+
+    Raises:
+        UserError: the folder holds a run with another identity.
+    """
+    marker = output_dir / "run.json"
+    if marker.is_file():
+        before = json.loads(marker.read_text())
+        differing = sorted(key for key in identity if before.get(key) != identity[key])
+        if differing:
+            key = differing[0]
+            raise problem(
+                "this folder holds another run; resuming would mix two models or two datasets",
+                file=marker,
+                column=key,
+                found=identity[key],
+                allowed=str(before.get(key)),
+                next_step="give another --output_dir, or delete the folder",
+            )
+    state = PartialState()
+    last = get_last_checkpoint(str(output_dir)) if output_dir.is_dir() else None
+    state.wait_for_everyone()
+    if state.is_main_process:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        marker.write_text(json.dumps(identity, indent=2) + "\n")
+    state.wait_for_everyone()
+    return last
+
+
+def fingerprint(path: str | Path) -> str:
+    """A short name for what lies at a path: its manifest's or configuration's checksum, or the hub id itself."""
+    folder = Path(path)
+    for name in ("manifest.json", "adapter_config.json", "config.json"):
+        if (folder / name).is_file():
+            return sha256_file(folder / name)[:16]
+    return hashlib.sha256(str(path).encode()).hexdigest()[:16]
+
+
+def save(trainer: Any, processor: Any, config: Any, *, kind: str, inputs: dict[str, Path], facts: dict[str, Any]) -> None:
+    """Save weights, processor and manifest to the output folder."""
+    folder = Path(config.output_dir)
+    trainer.save_model(str(folder))
+    if trainer.accelerator.is_main_process:
+        processor.save_pretrained(folder)
+        facts = {
+            **facts,
+            "distributed_type": str(trainer.accelerator.distributed_type),
+            "processes": trainer.accelerator.num_processes,
+            "wrapped": type(trainer.model_wrapped).__name__,
+        }
+        (folder / "log_history.json").write_text(json.dumps(trainer.state.log_history, indent=1) + "\n")
+        write_manifest(folder, kind=kind, config=plain(config), inputs=inputs, outputs=facts)
+    trainer.accelerator.wait_for_everyone()
+
+
+def finite_or_stop(loss: float, output_dir: str) -> None:
+    """Refuse to call a diverged run finished."""
+    if loss != loss or loss in (float("inf"), float("-inf")):
+        raise UserError(f"training diverged (loss {loss}); lower learning_rate and start again without {output_dir}")

@@ -1,0 +1,91 @@
+"""Supervised fine-tuning on verified rationales.
+
+Run as `skin-r1 sft --config RECIPE` or `accelerate launch --config_file recipes/accelerate/ddp.yaml -m
+skin_r1.train.sft --config RECIPE`.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import datasets
+from accelerate import PartialState
+from trl import ModelConfig, SFTTrainer, get_peft_config
+
+from skin_r1.errors import problem
+from skin_r1.recipe import read_recipe
+from skin_r1.train.config import SkinSFTConfig
+from skin_r1.train.run import TimeLimit, checkpoint_to_resume, fingerprint, finite_or_stop, load_for_training, save
+
+ABOUT = """Fine-tune a vision-language model on rationales that `skin-r1 distill` wrote.
+
+Example: skin-r1 sft --config recipes/tiny/sft.yaml --learning_rate 5e-4"""
+
+
+def load_rationales(folder: Path, split: str) -> datasets.Dataset:
+    """Columns `prompt`, `completion`, `images` of one split.
+
+    Raises:
+        UserError: the file or a column is missing.
+    """
+    file = folder / f"{split}.parquet"
+    if not file.is_file():
+        raise problem("no rationales here", file=file, next_step="skin-r1 distill --config recipes/tiny/distill.yaml")
+    table = datasets.load_dataset("parquet", data_files=str(file), split="train")
+    columns = ["prompt", "completion", "images"]
+    for column in columns:
+        if column not in table.column_names:
+            raise problem("rationales lack a column", file=file, column=column, found=table.column_names)
+    return table.select_columns(columns)
+
+
+def texts(rationales: datasets.Dataset) -> list[str]:
+    """Every prompt and completion as text: what the tiny model's tokenizer is trained on."""
+    table = rationales.select_columns(["prompt", "completion"])
+    return [message["content"] for row in table for part in ("prompt", "completion") for message in row[part]]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train; returns 0. See `ABOUT`."""
+    config, model_args = read_recipe((SkinSFTConfig, ModelConfig), argv, prog="skin-r1 sft", about=ABOUT)
+    rationales = Path(config.rationales)
+    train = load_rationales(rationales, "train")
+    validation = load_rationales(rationales, "validation") if config.eval_strategy != "no" else None
+    output_dir = Path(config.output_dir)
+    if model_args.model_name_or_path == "tiny":
+        from skin_r1.tiny import build_tiny
+
+        base = output_dir / "base"
+        with PartialState().main_process_first():
+            if not (base / "manifest.json").is_file():
+                build_tiny(base, texts(train), seed=config.seed, image_size=config.tiny_image_size)
+        model_args.model_name_or_path = str(base)
+    identity: dict[str, Any] = {
+        "stage": "sft",
+        "model": fingerprint(model_args.model_name_or_path),
+        "rationales": fingerprint(rationales),
+        "seed": config.seed,
+    }
+    last = checkpoint_to_resume(output_dir, identity)
+    model, processor = load_for_training(model_args, config)
+    trainer = SFTTrainer(
+        model=model,
+        args=config,
+        train_dataset=train,
+        eval_dataset=validation,
+        processing_class=processor,
+        peft_config=get_peft_config(model_args),
+        callbacks=[TimeLimit(config.max_seconds)],
+    )
+    result = trainer.train(resume_from_checkpoint=last)
+    finite_or_stop(result.training_loss, config.output_dir)
+    facts = {**result.metrics, "rows": len(train), "steps": trainer.state.global_step}
+    inputs = {"rationales": rationales, "model": Path(model_args.model_name_or_path)}
+    save(trainer, processor, config, kind="sft checkpoint", inputs=inputs, facts=facts)
+    return 0
+
+
+if __name__ == "__main__":
+    from skin_r1.cli import run_main
+
+    raise SystemExit(run_main(main))
