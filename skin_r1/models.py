@@ -12,10 +12,8 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from skin_r1.compat import ensure_torchvision
 from skin_r1.errors import problem
 
-ensure_torchvision()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
-from skin_r1.compat import ensure_torchvision
 from skin_r1.manifest import write_manifest
 
 END, PAD = "<|im_end|>", "<|endoftext|>"
@@ -98,7 +97,6 @@ def build_tiny(
     Returns:
         The folder.
     """
-    ensure_torchvision()
     from transformers import Qwen2_5_VLProcessor, Qwen2VLImageProcessor, Qwen2VLVideoProcessor
 
     tokenizer = train_tokenizer(texts, vocab_size)

@@ -5,9 +5,7 @@ from typing import Any
 
 from trl import GRPOConfig, SFTConfig
 
-from skin_r1.compat import ensure_torchvision
 
-ensure_torchvision()
 
 
 @dataclass

@@ -12,13 +12,11 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, TrainerCall
 from transformers.trainer_utils import get_last_checkpoint
 from trl import ModelConfig
 
-from skin_r1.compat import ensure_torchvision
 from skin_r1.errors import UserError, problem
 from skin_r1.manifest import sha256_file, write_manifest
 from skin_r1.models import freeze_vision, parameter_table
 from skin_r1.train.config import plain
 
-ensure_torchvision()
 
 
 class TimeLimit(TrainerCallback):  # type: ignore[misc]
