@@ -1,0 +1,58 @@
+"""How words are compared: one normal form for names of diagnoses and concepts, and the reader of our tables."""
+
+import csv
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+KNOWLEDGE = Path(__file__).parent / "knowledge"
+
+# Words spelled in several ways, compared after accents, possessives and case are gone. Left: as met; right: as kept.
+_SPELLINGS = {
+    "naevus": "nevus", "naevi": "nevus", "nevi": "nevus", "naevoid": "nevoid", "tumour": "tumor", "colour": "color",
+    "coloured": "colored", "colours": "color", "grey": "gray", "seborrhoeic": "seborrheic", "seborrheoic": "seborrheic",
+    "haemangioma": "hemangioma", "haemangiomata": "hemangioma", "hemangiomata": "hemangioma", "angiomata": "angioma",
+    "haemorrhage": "hemorrhage", "haemorrhagic": "hemorrhagic", "haematoma": "hematoma", "oedema": "edema",
+    "sebaceus": "sebaceous", "morphoeic": "morpheic", "leucoderma": "leukoderma", "leucoplakia": "leukoplakia",
+    "erythematosis": "erythematosus", "keratoses": "keratosis", "dermatoses": "dermatosis", "mycoses": "mycosis",
+    "telangiectases": "telangiectasia", "telangiectasis": "telangiectasia", "metastases": "metastasis",
+    "comedones": "comedo", "comedone": "comedo", "bullae": "bulla", "papillae": "papilla", "maculae": "macula",
+    "verrucae": "verruca", "condylomata": "condyloma", "acuminata": "acuminatum", "lentigines": "lentigo",
+    "sarcomata": "sarcoma", "localised": "localized", "generalised": "generalized", "ulceration": "ulceration",
+    "dyskeratoses": "dyskeratosis", "amyloidoses": "amyloidosis", "vasculitides": "vasculitis", "cicatrices": "cicatrix",
+}  # fmt: skip
+_NOT_PLURAL = ("ss", "us", "is", "as", "os")
+_KEPT_S = frozenset({"lids", "series", "herpes", "diabetes", "rubeola", "pubes", "striaes", "dermatitides"})
+
+
+def _singular(word: str) -> str:
+    word = _SPELLINGS.get(word, word)
+    if len(word) > 3 and word.endswith("s") and not word.endswith(_NOT_PLURAL) and word not in _KEPT_S:
+        word = word[:-3] + "y" if word.endswith("ies") and len(word) > 5 else word[:-1]
+    return _SPELLINGS.get(word, word)
+
+
+@cache
+def canonical_word(word: str) -> str:
+    """One word without accents, case, plural and spelling variants; what `normalize` does to each word."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c))
+    return _singular(plain.casefold())
+
+
+def normalize(text: str) -> str:
+    """The form in which names are compared: words only, lower case, singular, one spelling, single spaces."""
+    text = re.sub(r"['’`´](s\b)?", "", text)
+    return " ".join(canonical_word(word) for word in re.findall(r"[^\W_]+", text))
+
+
+def read_tsv(path: Path) -> Iterator[dict[str, str]]:
+    """Rows of a tab-separated file of ours; lines that start with `#` are comments."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        yield from csv.DictReader((line for line in stream if not line.startswith("#")), delimiter="\t")
+
+
+def many(cell: str) -> tuple[str, ...]:
+    """The parts of a cell that holds several values joined by `|`."""
+    return tuple(part.strip() for part in cell.split("|") if part.strip())
