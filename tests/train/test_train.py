@@ -1,0 +1,171 @@
+"""SFT and GRPO on the tiny model through the command line: weights move, runs repeat, resume and refuse."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from skin_r1.cli import main as skin_r1
+from skin_r1.errors import UserError
+from skin_r1.models import load
+from skin_r1.train.grpo import one_placeholder_per_image, training_rows
+from skin_r1.train.preflight import check_forward, check_rewards, drop_overlong
+from tests.train.conftest import ROOT, SMALL_GRPO, SMALL_SFT, TINY
+
+pytestmark = pytest.mark.pipeline
+
+
+def weights(folder):
+    return load_file(folder / "model.safetensors")
+
+
+def facts(folder):
+    return json.loads((folder / "manifest.json").read_text())["outputs"]
+
+
+def sft(rationales, out, *more):
+    command = ["sft", "--config", str(TINY / "sft.yaml"), "--rationales", str(rationales), "--output_dir", str(out)]
+    return skin_r1([*command, *SMALL_SFT, *more])
+
+
+def grpo(corpus, model, out, *more):
+    command = ["grpo", "--config", str(TINY / "grpo.yaml"), "--corpus", str(corpus), "--output_dir", str(out)]
+    return skin_r1([*command, "--model_name_or_path", str(model), *SMALL_GRPO, *more])
+
+
+def test_sft_moves_every_part_and_lowers_the_loss(checkpoint):
+    before, after = weights(checkpoint / "base"), weights(checkpoint)
+    assert before.keys() == after.keys()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert any("visual" in name for name in moved) and any("visual" not in name for name in moved)
+    losses = [entry["loss"] for entry in json.loads((checkpoint / "log_history.json").read_text()) if "loss" in entry]
+    assert losses[-1] < losses[0]
+
+
+def test_the_same_seed_gives_the_same_weights(checkpoint, rationales, tmp_path):
+    assert sft(rationales, tmp_path / "again") == 0
+    again = weights(tmp_path / "again")
+    assert all(torch.equal(again[name], value) for name, value in weights(checkpoint).items())
+
+
+def test_freezing_the_vision_tower_holds_it_still(rationales, tmp_path):
+    assert sft(rationales, tmp_path / "frozen", "--freeze_vision", "true") == 0
+    before, after = weights(tmp_path / "frozen" / "base"), weights(tmp_path / "frozen")
+    assert all(torch.equal(before[name], after[name]) for name in before if "visual" in name)
+    assert any(not torch.equal(before[name], after[name]) for name in before if "visual" not in name)
+
+
+def test_resume_ends_where_an_unbroken_run_ends(rationales, tmp_path):
+    steps = ["--save_strategy", "steps", "--save_steps", "4", "--lr_scheduler_type", "constant"]
+    assert sft(rationales, tmp_path / "whole", *steps) == 0
+    assert sft(rationales, tmp_path / "broken", *steps) == 0
+    shutil.rmtree(tmp_path / "broken" / "checkpoint-8")  # as if killed after step 4
+    for name in ("model.safetensors", "manifest.json"):
+        (tmp_path / "broken" / name).unlink()
+    assert sft(rationales, tmp_path / "broken", *steps) == 0
+    whole, resumed = weights(tmp_path / "whole"), weights(tmp_path / "broken")
+    assert all(torch.allclose(whole[name], resumed[name], atol=1e-6) for name in whole)
+
+
+def test_a_folder_of_another_run_is_refused(checkpoint, rationales, tmp_path, capsys):
+    assert sft(rationales, tmp_path / "run") == 0
+    model = ["--model_name_or_path", str(checkpoint)]
+    assert sft(rationales, tmp_path / "run", *model) == 2
+    assert "another run" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_checkpoint_is_refused(corpus, rationales, tmp_path, capsys):
+    assert sft(rationales, tmp_path / "out", "--model_name_or_path", str(corpus)) == 2
+    assert "cannot load the model" in capsys.readouterr().err
+
+
+def test_grpo_moves_the_weights_with_finite_rewards(corpus, checkpoint, tmp_path):
+    assert grpo(corpus, checkpoint, tmp_path / "grpo") == 0
+    history = json.loads((tmp_path / "grpo" / "log_history.json").read_text())
+    rewards = [entry["reward"] for entry in history if "reward" in entry]
+    assert len(rewards) == 2 and all(0 <= reward <= 2.4 for reward in rewards)
+    assert all(f"rewards/{name}_reward/mean" in history[0] for name in ("format", "diagnosis", "grounding"))
+    assert facts(tmp_path / "grpo")["steps"] == 2
+
+
+def test_lora_trains_the_language_model_only_and_its_adapter_loads(corpus, checkpoint, tmp_path):
+    lora = ["--use_peft", "true", "--lora_r", "4", "--beta", "0.02"]
+    lora += ["--lora_target_modules", r"^model\.language_model\..*\.(q|k|v|o|gate|up|down)_proj$"]
+    assert grpo(corpus, checkpoint, tmp_path / "lora", *lora) == 0
+    adapter = load_file(tmp_path / "lora" / "adapter_model.safetensors")
+    assert adapter and not any("visual" in name for name in adapter)
+    loaded = load(tmp_path / "lora")
+    assert "Peft" in type(loaded.model).__name__
+
+
+def launch(module, *arguments, processes=2):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file"]
+    command += [str(ROOT / "recipes" / "accelerate" / "cpu.yaml"), "--num_processes", str(processes), "-m", module]
+    return subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True, env=environment, timeout=400)
+
+
+def test_two_processes_run_sft_and_grpo(corpus, rationales, checkpoint, tmp_path):
+    arguments = ["--config", TINY / "sft.yaml", "--rationales", rationales, "--output_dir", tmp_path / "sft2"]
+    done = launch("skin_r1.train.sft", *arguments, *SMALL_SFT, "--max_steps", "3")
+    assert done.returncode == 0, done.stderr[-3000:]
+    arguments = ["--config", TINY / "grpo.yaml", "--corpus", corpus, "--output_dir", tmp_path / "grpo2"]
+    arguments += ["--model_name_or_path", checkpoint, *SMALL_GRPO, "--max_steps", "1"]
+    done = launch("skin_r1.train.grpo", *arguments)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for folder in (tmp_path / "sft2", tmp_path / "grpo2"):
+        # accelerate falls back to one process in silence: the type is asserted, not assumed
+        assert facts(folder)["distributed_type"] == "DistributedType.MULTI_CPU"
+        assert facts(folder)["processes"] == 2
+        assert facts(folder)["wrapped"] == "DistributedDataParallel"
+
+
+def test_a_users_mistake_ends_a_launched_run_without_a_traceback(corpus, tmp_path):
+    done = launch("skin_r1.train.grpo", "--config", TINY / "grpo.yaml", "--corpus", tmp_path / "none", processes=1)
+    assert done.returncode != 0 and "the corpus has no train split" in done.stderr
+
+
+def test_preflight_refuses_rewards_that_cannot_tell(corpus):
+    rows = [training_rows(corpus, "dense")[0]]
+
+    def generous(completions, **_):
+        return [1.0] * len(completions)
+
+    with pytest.raises(UserError, match="generous"):
+        check_rewards([generous], rows)
+
+
+def test_preflight_counts_overlong_rows_and_runs_one_forward(corpus, checkpoint, capsys):
+    rows = training_rows(corpus, "all").select(range(4))
+    loaded = load(checkpoint)
+    check_forward(rows[0], loaded.model, loaded.processor)
+    assert len(drop_overlong(rows, loaded.processor, 10_000)) == 4
+    with pytest.raises(UserError, match="every prompt is longer"):
+        drop_overlong(rows, loaded.processor, 3)
+
+
+@pytest.mark.parametrize(
+    ("ids", "wanted"),
+    [
+        ([1, 9, 9, 9, 2], [1, 9, 2]),
+        ([1, 9, 2, 9, 9, 3], [1, 9, 2, 9, 3]),
+        ([1, 1, 1], [1, 1, 1]),
+        ([], []),
+    ],
+)
+def test_runs_of_placeholders_collapse_to_one_per_image(ids, wanted):
+    assert one_placeholder_per_image(ids, 9) == wanted
+
+
+def test_training_rows_are_labelled_and_chosen_by_annotation(corpus):
+    dense, sparse, both = (training_rows(corpus, which) for which in ("dense", "sparse", "all"))
+    assert (len(dense), len(sparse), len(both)) == (40, 40, 80)
+    assert all(row["annotation"] == "sparse" and not row["concepts_present"] for row in sparse)
+
+
