@@ -12,19 +12,20 @@ KNOWLEDGE = Path(__file__).parent / "knowledge"
 # Words spelled in several ways, compared after accents, possessives and case are gone. Left: as met; right: as kept.
 _SPELLINGS = {
     "naevus": "nevus", "naevi": "nevus", "nevi": "nevus", "naevoid": "nevoid", "tumour": "tumor", "colour": "color",
-    "coloured": "colored", "colours": "color", "grey": "gray", "seborrhoeic": "seborrheic", "seborrheoic": "seborrheic",
-    "haemangioma": "hemangioma", "haemangiomata": "hemangioma", "hemangiomata": "hemangioma", "angiomata": "angioma",
-    "haemorrhage": "hemorrhage", "haemorrhagic": "hemorrhagic", "haematoma": "hematoma", "oedema": "edema",
-    "sebaceus": "sebaceous", "morphoeic": "morpheic", "leucoderma": "leukoderma", "leucoplakia": "leukoplakia",
+    "coloured": "colored", "colours": "color", "grey": "gray", "seborrhoeic": "seborrheic",
+    "seborrheoic": "seborrheic", "haemangioma": "hemangioma", "haemangiomata": "hemangioma",
+    "hemangiomata": "hemangioma", "angiomata": "angioma", "haemorrhage": "hemorrhage",
+    "haemorrhagic": "hemorrhagic", "haematoma": "hematoma", "oedema": "edema", "sebaceus": "sebaceous",
+    "morphoeic": "morpheic", "leucoderma": "leukoderma", "leucoplakia": "leukoplakia",
     "erythematosis": "erythematosus", "keratoses": "keratosis", "dermatoses": "dermatosis", "mycoses": "mycosis",
     "telangiectases": "telangiectasia", "telangiectasis": "telangiectasia", "metastases": "metastasis",
     "comedones": "comedo", "comedone": "comedo", "bullae": "bulla", "papillae": "papilla", "maculae": "macula",
     "verrucae": "verruca", "condylomata": "condyloma", "acuminata": "acuminatum", "lentigines": "lentigo",
-    "sarcomata": "sarcoma", "localised": "localized", "generalised": "generalized", "ulceration": "ulceration",
-    "dyskeratoses": "dyskeratosis", "amyloidoses": "amyloidosis", "vasculitides": "vasculitis", "cicatrices": "cicatrix",
+    "sarcomata": "sarcoma", "localised": "localized", "generalised": "generalized", "dyskeratoses": "dyskeratosis",
+    "amyloidoses": "amyloidosis", "vasculitides": "vasculitis", "cicatrices": "cicatrix",
 }  # fmt: skip
 _NOT_PLURAL = ("ss", "us", "is", "as", "os")
-_KEPT_S = frozenset({"lids", "series", "herpes", "diabetes", "rubeola", "pubes", "striaes", "dermatitides"})
+_KEPT_S = frozenset({"lids", "series", "herpes", "diabetes", "pubes"})
 
 
 def _singular(word: str) -> str:
