@@ -61,7 +61,8 @@ _CLOSERS = (
 # After these the finding is neither asserted nor denied.
 _OPEN_ENDS = (
     "cannot be excluded", "cannot be ruled out", "can not be excluded", "can not be ruled out",
-    "could not be excluded", "is not excluded", "is not ruled out", "not excluded", "is uncertain", "is questionable", "may or may not",
+    "could not be excluded", "is not excluded", "is not ruled out",
+    "not excluded", "is uncertain", "is questionable", "may or may not",
 )  # fmt: skip
 _NOT_NEGATIONS = ("not only", "no doubt", "no longer only", "not uncommon", "not just", "not unlike", "no change in")
 # Phrases whose words claim no finding.
@@ -196,7 +197,7 @@ def _forward(words: list[str], found: list[_Found], status: list[str], start: in
     """Deny the list of findings that follows position `start`."""
     previous, first = start, True
     for k, (i, j, _) in enumerate(found):
-        if i < start:
+        if i < start or (words[start - 1] == "non" and i > start):
             continue
         gap = words[previous:i]
         comma = any(at in commas for at in range(previous, i + 1)) if not first else False
@@ -210,6 +211,8 @@ def _forward(words: list[str], found: list[_Found], status: list[str], start: in
             return
         if status[k] == "said":
             status[k] = "denied"
+        if words[start - 1] == "non":
+            return
         previous, first = j, False
 
 

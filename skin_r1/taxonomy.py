@@ -83,8 +83,8 @@ class Ontology:
     def hierarchical_credit(self, predicted: str, truth: str) -> float:
         """How near two diagnoses are.
 
-        1 equal; 0.5 same parent, or one is the other's parent; 0.25 they meet one step higher (same grandparent, or one is
-        the other's grandparent or its sibling's child); else 0.
+        1 equal; 0.5 same parent, or one is the other's parent; 0.25 they meet one step higher (same grandparent, or
+        one is the other's grandparent or its sibling's child); else 0.
         """
         chain_p, chain_t = (self.path(slug)[::-1] for slug in (predicted, truth))
         for steps, credit in ((1, 1.0), (2, 0.5), (3, 0.25)):

@@ -24,7 +24,7 @@ _SPELLINGS = {
     "sarcomata": "sarcoma", "localised": "localized", "generalised": "generalized", "dyskeratoses": "dyskeratosis",
     "amyloidoses": "amyloidosis", "vasculitides": "vasculitis", "cicatrices": "cicatrix",
 }  # fmt: skip
-_NOT_PLURAL = ("ss", "us", "is", "as", "os")
+_NOT_PLURAL = ("ss", "us", "is")
 _KEPT_S = frozenset({"lids", "series", "herpes", "diabetes", "pubes"})
 
 
