@@ -1,9 +1,9 @@
-"""Count how often each finding was annotated for each diagnosis, and write `skin_r1/knowledge/expectations.tsv`.
+"""Count how often each finding was annotated for each diagnosis; writes `skin_r1/knowledge/expectations.tsv`.
 
-Only counts leave the datasets: no image, no row, no identifier. SkinCon is joined to Fitzpatrick17k on the image's MD5;
-rows marked "Do not consider this image" and labels that Fitzpatrick17k's reviewers called wrong are left out. In Derm7pt
-each criterion is annotated for every case, so a value that was not chosen counts as not seen. A case counts for its
-diagnosis and for each node above it up to the family, so that "melanoma" pools the thicknesses that Derm7pt tells apart.
+Only counts leave the datasets: no image, no row, no identifier. SkinCon is joined to Fitzpatrick17k on the image's
+MD5; rows marked "Do not consider this image" and labels that Fitzpatrick17k's reviewers called wrong are left out.
+In Derm7pt each criterion is annotated for every case, so a value that was not chosen counts as not seen. A case
+counts for its diagnosis and for each node above it up to the family, so that "melanoma" pools the thicknesses.
 
 Example:
     python benchmarks/estimate_expectations.py --labels ../shared/data/labels
