@@ -1,0 +1,18 @@
+"""The datasets that can be read. A new one is a module with the names of `raw.Adapter`, and a line here."""
+
+from data_prep import fitzpatrick17k, ham10000, isic2017, pad_ufes_20
+from data_prep.raw import Adapter
+from skin_r1.errors import problem
+
+ADAPTERS: dict[str, Adapter] = {a.NAME: a for a in (pad_ufes_20, isic2017, ham10000, fitzpatrick17k)}
+
+
+def adapter(name: str) -> Adapter:
+    """The adapter of a dataset.
+
+    Raises:
+        UserError: no such dataset.
+    """
+    if name not in ADAPTERS:
+        raise problem("unknown dataset", found=name, allowed=ADAPTERS, next_step="skin-r1 data list")
+    return ADAPTERS[name]

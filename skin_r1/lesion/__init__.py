@@ -1,0 +1,1 @@
+"""What a lesion looks like, measured from its image and its mask."""
