@@ -1,0 +1,164 @@
+"""`skin-r1 eval score`: predictions -> summary.json, report.html, scores.jsonl, manifest.json."""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from skin_r1.errors import problem
+
+SCHEMA_VERSION = 1
+EXAMPLES = """\
+Examples:
+  skin-r1 eval score --predictions runs/eval/predictions.jsonl --corpus runs/corpus --split test --out runs/eval/scores
+  skin-r1 eval score --predictions p.jsonl --corpus runs/corpus --out runs/eval/scores --bootstrap 10000 --overwrite
+
+The report is DIR/report.html, one file that needs no network. Research use only.
+"""
+
+
+def score_predictions(
+    predictions: Path,
+    corpus: Path,
+    out: Path,
+    *,
+    split: str = "test",
+    seed: int = 0,
+    bootstrap: int = 2000,
+    limit: int | None = None,
+    allow_missing: bool = False,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Score a predictions file and write the report.
+
+    Args:
+        predictions: JSON lines as `skin-r1 eval run` writes them.
+        corpus, split: the truth.
+        out: folder to make.
+        seed, bootstrap: of the confidence intervals.
+        limit: score the first cases of the split only, as `skin-r1 eval run --limit` reads them.
+        allow_missing: count cases without a prediction as failures instead of refusing.
+        overwrite: replace an earlier evaluation in `out`.
+
+    Returns:
+        The content of summary.json.
+
+    Raises:
+        UserError: the predictions do not fit the split, or `out` may not be written.
+    """
+    from eval.bootstrap import estimate
+    from eval.cases import score_case, write_scores
+    from eval.files import whole_folder
+    from eval.metrics import build_metrics
+    from eval.predictions import match, read_meta, read_predictions
+    from eval.report import write_report
+    from skin_r1.case import load_corpus
+    from skin_r1.manifest import write_manifest
+
+    with whole_folder(out, kind="evaluation", overwrite=overwrite) as partial:
+        table = load_corpus(corpus, split)
+        if limit is not None:
+            table = table.select(range(min(limit, len(table))))
+        rows = table.remove_columns("images").to_list()
+        _check_truth(rows, corpus / split)
+        said = read_predictions(predictions)
+        paired = match(said, [r["case_id"] for r in rows], path=predictions, split=split, allow_missing=allow_missing)
+        scores = [score_case(row, prediction) for row, prediction in zip(rows, paired, strict=True)]
+        estimates = estimate(build_metrics(scores), [s.group for s in scores], seed=seed, resamples=bootstrap)
+        models = sorted({p.model for p in said if p.model})
+        summary: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "model": ", ".join(models) or None,
+            "split": split,
+            "cases": len(rows),
+            "groups": len({s.group for s in scores}),
+            "missing_predictions": sum(prediction is None for prediction in paired),
+            "seed": seed,
+            "bootstrap": bootstrap,
+            "level": 0.95,
+            "decoding": read_meta(predictions).get("decoding"),
+            "metrics": {name: found._asdict() for name, found in estimates.items()},
+        }
+        (partial / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        write_scores(partial / "scores.jsonl", scores)
+        manifest = write_manifest(
+            partial,
+            kind="evaluation",
+            config={
+                "split": split,
+                "seed": seed,
+                "bootstrap": bootstrap,
+                "limit": limit,
+                "allow_missing": allow_missing,
+                "predictions_meta": read_meta(predictions),
+            },
+            inputs={"predictions": predictions, "corpus": corpus},
+            outputs={"cases": len(rows), "groups": summary["groups"]},
+        )
+        write_report(partial / "report.html", summary, scores, paired, table, json.loads(manifest.read_text()))
+    return summary
+
+
+def _check_truth(rows: Sequence[Mapping[str, Any]], where: Path) -> None:
+    """Refuse a corpus whose diagnoses are not in this ontology: nothing could ever match them."""
+    from skin_r1.ontology import load_ontology
+
+    for number, row in enumerate(rows, start=1):
+        if row["diagnosis"] is not None and row["diagnosis"] not in load_ontology().nodes:
+            raise problem(
+                "a true diagnosis is not in the ontology",
+                file=where,
+                row=number,
+                column="diagnosis",
+                found=row["diagnosis"],
+                allowed="a slug of the ontology",
+                next_step="build the corpus again with this version: `skin-r1 data build`",
+            )
+
+
+def metric_table(summary: dict[str, Any]) -> str:
+    """The metrics as aligned text."""
+    from eval.metrics import NAMES
+
+    lines = []
+    for key, found in summary["metrics"].items():
+        value = "undefined (no case)" if found["value"] is None else f"{found['value']:.3f}"
+        span = "" if found["low"] is None else f"[{found['low']:.3f}, {found['high']:.3f}]"
+        lines.append(f"  {NAMES[key]:<40} {value:>6} {span:<16} n = {found['n']}")
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of `skin-r1 eval score`."""
+    parser = argparse.ArgumentParser(
+        prog="skin-r1 eval score",
+        description="Score predictions against a corpus: metrics with bootstrap 95 % intervals, and a report.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--predictions", type=Path, required=True, metavar="FILE", help="JSON lines of `eval run`")
+    parser.add_argument("--corpus", type=Path, required=True, metavar="DIR", help="corpus that holds the truth")
+    parser.add_argument("--split", default="test", help="train, validation or test (default: test)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
+    parser.add_argument("--bootstrap", type=int, default=2000, metavar="N", help="resamples (default: 2000)")
+    parser.add_argument("--limit", type=int, metavar="N", help="score the first N cases, as `eval run --limit N`")
+    parser.add_argument("--allow_missing", action="store_true", help="a case without a prediction is a failure")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier evaluation")
+    options = parser.parse_args(argv)
+    for name in ("bootstrap", "limit"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise problem(f"--{name} counts from 1", found=value, allowed="a positive number")
+    summary = score_predictions(**vars(options))
+    print(f"{summary['cases']} cases of {summary['groups']} groups, 95 % intervals from {options.bootstrap} resamples")
+    print(metric_table(summary))
+    print(f"report: {options.out / 'report.html'}")
+    return 0
+
+
+if __name__ == "__main__":
+    from skin_r1.cli import run_main
+
+    raise SystemExit(run_main(main))

@@ -1,0 +1,194 @@
+"""`eval score`: from a predictions file to a folder, and every way in which the file can be wrong."""
+
+import json
+import re
+
+import pytest
+from squares import case, write_split
+
+from eval import score
+from eval.cases import read_scores
+from skin_r1.case import load_corpus
+from skin_r1.cli import run_main
+from skin_r1.ontology import load_ontology
+from skin_r1.reading import render
+
+ATTACK = '<script>alert(1)</script><img src=x onerror="alert(2)">'
+
+
+def gold(corpus, **changes):
+    """case_id -> prediction line that is right, but for `changes`."""
+    tree = load_ontology()
+    lines = {}
+    for row in load_corpus(corpus, "test").remove_columns("images").to_list():
+        findings = [slug.replace("-", " ") for slug in row["concepts_present"]]
+        text = render(
+            "It is " + ", ".join(findings) + ".", findings, [], tree.name(row["diagnosis"]), row["malignancy"]
+        )
+        lines[row["case_id"]] = {"case_id": row["case_id"], "completion": text, "model": "gold"}
+    for case_id, completion in changes.items():
+        lines[f"squares/{case_id.replace('_', '-')}"]["completion"] = completion
+    return lines
+
+
+def write(path, lines):
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def run(corpus, predictions, out, *options):
+    arguments = ["--predictions", str(predictions), "--corpus", str(corpus), "--out", str(out), "--bootstrap", "200"]
+    return run_main(score.main, [*arguments, *options])
+
+
+def test_gold_scores_one_and_the_folder_is_whole(corpus, tmp_path, capsys):
+    out = tmp_path / "scores"
+    assert run(corpus, write(tmp_path / "p.jsonl", gold(corpus).values()), out) == 0
+    assert {path.name for path in out.iterdir()} == {"summary.json", "report.html", "scores.jsonl", "manifest.json"}
+    summary = json.loads((out / "summary.json").read_text())
+    metrics = summary["metrics"]
+    assert set(metrics["accuracy"]) == {"value", "low", "high", "n"}
+    ones = (
+        "accuracy",
+        "balanced_accuracy",
+        "macro_f1",
+        "hierarchical_accuracy",
+        "grounding_f1",
+        "malignancy_sensitivity",
+    )
+    assert all(metrics[name]["value"] == 1.0 for name in ones)
+    assert metrics["hallucination_rate"]["value"] == metrics["parse_failure_rate"]["value"] == 0.0
+    assert metrics["accuracy"]["n"] == 6 and metrics["grounding_f1"]["n"] == 2
+    assert (summary["model"], summary["cases"], summary["groups"]) == ("gold", 6, 3)
+    assert json.loads((out / "manifest.json").read_text())["kind"] == "evaluation"
+    assert [s.case_id for s in read_scores(out)] == load_corpus(corpus, "test")["case_id"][:]
+    assert "Accuracy (top-1)" in capsys.readouterr().out
+
+
+def test_the_report_is_one_file_that_calls_nobody_and_runs_nothing(corpus, tmp_path):
+    hostile = render(f"I see {ATTACK}", [ATTACK[:100]], [ATTACK[:100]], "nevus</title>", "benign")
+    lines = gold(corpus, test_0=hostile, test_3=ATTACK)
+    for line in lines.values():
+        line["model"] = ATTACK
+    out = tmp_path / "scores"
+    assert run(corpus, write(tmp_path / "p.jsonl", lines.values()), out) == 0
+    page = (out / "report.html").read_text()
+    assert "&lt;script&gt;alert(1)" in page and "nevus&lt;/title&gt;" in page
+    assert not re.search(r"<script|<iframe|<link|<object|@import|\bon\w+\s*=\s*\"(?!\d)", page.replace("&#34;", ""))
+    assert not re.search(r"<img(?! src=\"data:image/jpeg;base64,)", page)
+    assert not re.search(r"(?:src|href)=\"(?!data:|#)", page) and "url(" not in page
+    assert not re.search(r"https?://", page)
+    assert "default-src 'none'" in page
+    assert page.count("<img src=") == 2 and "Malignant: sensitivity" in page
+
+
+def test_a_corpus_without_labels_gives_null_not_zero(tmp_path):
+    write_split(tmp_path / "bare", "test", [case(0, None, "test", images=[])])
+    line = {"case_id": "squares/test-0", "completion": render("brown", [], [], "melanocytic nevus", "benign")}
+    assert run(tmp_path / "bare", write(tmp_path / "p.jsonl", [line]), tmp_path / "out") == 0
+    metrics = json.loads((tmp_path / "out" / "summary.json").read_text())["metrics"]
+    assert metrics["accuracy"] == metrics["grounding_f1"] == {"value": None, "low": None, "high": None, "n": 0}
+
+
+def broken(name, lines):
+    keys = list(lines)
+    if name == "duplicate":
+        return [*map(json.dumps, lines.values()), json.dumps(lines[keys[0]])]
+    if name == "unknown":
+        lines[keys[1]]["case_id"] = "squares/test-77"
+    if name == "missing":
+        del lines[keys[2]]
+    if name == "no id":
+        del lines[keys[1]]["case_id"]
+    if name == "no completion":
+        del lines[keys[1]]["completion"]
+    if name == "null completion":
+        lines[keys[1]]["completion"] = None
+    if name == "stray key":
+        lines[keys[1]]["completions"] = ["x"]
+    if name == "bad scores":
+        lines[keys[1]]["label_scores"] = {"melanoma": 0.7}
+    texts = [json.dumps(line) for line in lines.values()]
+    if name == "bad json":
+        texts[1] = texts[1][:-5]
+    if name == "not an object":
+        texts[1] = "[1]"
+    return [] if name == "empty" else texts
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("duplicate", ["two predictions for one case", "row 7", "row 1", "squares/test-0"]),
+        ("unknown", ["does not hold", "squares/test-77", "6 cases"]),
+        ("missing", ["1 of 6 cases have no prediction", "squares/test-2", "--allow_missing"]),
+        ("no id", ["without case_id", "row 2"]),
+        ("no completion", ["without completion", "row 2"]),
+        ("null completion", ["completion is a string", "row 2"]),
+        ("stray key", ["unknown key", "row 2", "did you mean: completion"]),
+        ("bad scores", ["log-probabilities", "row 2"]),
+        ("bad json", ["not a line of JSON", "row 2", "resumes"]),
+        ("not an object", ["JSON object", "row 2"]),
+        ("empty", ["empty", "eval run"]),
+    ],
+)
+def test_bad_predictions_are_refused_and_nothing_is_left(name, words, corpus, tmp_path, capsys):
+    path = tmp_path / "p.jsonl"
+    path.write_text("".join(text + "\n" for text in broken(name, gold(corpus))))
+    assert run(corpus, path, tmp_path / "out") == 2
+    said = capsys.readouterr().err
+    assert str(path) in said and all(word in said for word in words), said
+    assert [entry.name for entry in tmp_path.iterdir()] == ["p.jsonl"]
+
+
+def test_missing_predictions_count_as_failures_when_allowed(corpus, tmp_path):
+    lines = gold(corpus)
+    del lines["squares/test-2"]
+    out = tmp_path / "out"
+    assert run(corpus, write(tmp_path / "p.jsonl", lines.values()), out, "--allow_missing") == 0
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["missing_predictions"] == 1
+    assert summary["metrics"]["accuracy"]["value"] == pytest.approx(5 / 6)
+    assert summary["metrics"]["parse_failure_rate"]["value"] == pytest.approx(1 / 6)
+
+
+def test_limit_scores_the_first_cases(corpus, tmp_path):
+    path = write(tmp_path / "p.jsonl", list(gold(corpus).values())[:2])
+    assert run(corpus, path, tmp_path / "out", "--limit", "2") == 0
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["cases"] == 2
+
+
+def test_an_existing_output_is_kept_unless_it_may_be_replaced(corpus, tmp_path, capsys):
+    path, out = write(tmp_path / "p.jsonl", gold(corpus).values()), tmp_path / "out"
+    assert run(corpus, path, out) == 0
+    assert run(corpus, path, out) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert run(corpus, path, out, "--overwrite") == 0
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.txt").write_text("mine")
+    assert run(corpus, path, precious, "--overwrite") == 2
+    assert (precious / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--split", "tests"], ["unknown split", "did you mean: test"]),
+        (["--bootstrap", "0"], ["--bootstrap", "positive"]),
+    ],
+)
+def test_bad_options(options, words, corpus, tmp_path, capsys):
+    path = write(tmp_path / "p.jsonl", gold(corpus).values())
+    assert run(corpus, path, tmp_path / "out", *options) == 2
+    said = capsys.readouterr().err
+    assert all(word in said for word in words), said
+
+
+def test_no_predictions_file_and_no_corpus(corpus, tmp_path, capsys):
+    assert run(corpus, tmp_path / "none.jsonl", tmp_path / "out") == 2
+    path = write(tmp_path / "p.jsonl", gold(corpus).values())
+    assert run(tmp_path / "nowhere", path, tmp_path / "out") == 2
+    said = capsys.readouterr().err
+    assert "no predictions file" in said and "no test split" in said
+    assert not (tmp_path / "out").exists()
