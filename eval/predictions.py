@@ -156,46 +156,39 @@ def read_meta(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def start_or_resume(path: Path, meta: Mapping[str, Any], *, overwrite: bool = False) -> set[str]:
-    """Make `path` ready for appending and return the cases that it holds already.
+def start(path: Path, meta: Mapping[str, Any]) -> None:
+    """Begin an empty predictions file; what made it is written beside it first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    partial = meta_path(path).with_name(meta_path(path).name + ".partial")
+    partial.write_text(json.dumps(meta, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    partial.replace(meta_path(path))
+    path.touch()
 
-    A truncated last line, as a killed process leaves it, is cut off.
+
+def resume(path: Path, meta: Mapping[str, Any]) -> set[str]:
+    """The cases that `path` holds already; a truncated last line, as a killed process leaves it, is cut off.
 
     Args:
-        path: the predictions file.
+        path: the predictions file; it need not exist.
         meta: what makes the predictions, JSON-serialisable; equal for runs that may share a file.
-        overwrite: forget what is there.
 
     Raises:
         UserError: the file belongs to another run, or nobody wrote down to which.
     """
-    meta = json.loads(json.dumps(meta, default=str))
     if path.is_dir():
-        raise problem(
-            "the output is a folder", file=path, allowed="a file to write", next_step="--out DIR/predictions.jsonl"
-        )
-    if path.exists() and not overwrite and path.stat().st_size:
-        return _resume(path, meta)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"")
-    partial = meta_path(path).with_name(meta_path(path).name + ".partial")
-    partial.write_text(json.dumps(meta, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    partial.replace(meta_path(path))
-    return set()
-
-
-def _resume(path: Path, meta: Mapping[str, Any]) -> set[str]:
-    before = read_meta(path)
-    other = sorted(key for key in {*before, *meta} if before.get(key) != meta.get(key))
+        raise problem("the output is a folder", file=path, next_step=f"--out {path / 'predictions.jsonl'}")
+    if not path.exists() or not path.stat().st_size:
+        return set()
+    before, now = read_meta(path), json.loads(json.dumps(meta))
+    other = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
     if other:
         raise problem(
-            "the predictions file belongs to another run"
-            if before
-            else "the predictions file does not say what made it",
+            "the predictions file belongs to another run" if before else "the file does not say what made it",
             file=path if before else meta_path(path),
             column=other[0],
             found=before.get(other[0]),
-            allowed=f"{meta.get(other[0])!r}, as in this run",
+            allowed=f"{now.get(other[0])!r}, as in this run",
             next_step="choose another --out, repeat the run with its own settings, or pass --overwrite to start anew",
         )
     kept = path.read_bytes()

@@ -2,12 +2,14 @@
 
 import argparse
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from skin_r1.errors import problem
 
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 EXAMPLES = """\
 Examples:
   skin-r1 eval run --model runs/demo/grpo --corpus runs/demo/corpus --out runs/eval/predictions.jsonl
@@ -45,7 +47,7 @@ def run_predictions(
     """
     from tqdm import tqdm
 
-    from eval.predictions import Prediction, append, start_or_resume
+    from eval.predictions import Prediction, append, resume, start
     from skin_r1.case import load_corpus
 
     table = load_corpus(corpus, split)
@@ -68,7 +70,7 @@ def run_predictions(
             "batch_size": batch_size,
         },
     }
-    done = start_or_resume(out, meta, overwrite=overwrite)
+    done = set() if overwrite else resume(out, meta)
     if done >= set(case_ids):
         return 0
 
@@ -77,19 +79,21 @@ def run_predictions(
     from skin_r1.reading import messages_for
 
     loaded = load(model, adapter=adapter)
+    if not done:
+        start(out, meta)
     name = "/".join(path.name for path in (model, adapter) if path is not None)
     made = 0
     with tqdm(total=len(case_ids), initial=len(done), desc="eval run", unit="case") as bar:
-        for start in range(0, len(case_ids), batch_size):
-            if done >= set(case_ids[start : start + batch_size]):
+        for first in range(0, len(case_ids), batch_size):
+            if done >= set(case_ids[first : first + batch_size]):
                 continue
-            rows = [table[i] for i in range(start, min(start + batch_size, len(case_ids)))]
+            rows = [table[i] for i in range(first, min(first + batch_size, len(case_ids)))]
             completions = generate(
                 loaded,
                 [(messages_for(row), row["images"]) for row in rows],
                 max_new_tokens=max_new_tokens,
                 temperature=temperature,
-                seed=seed + start,  # what `generate` gives this batch when it gets all rows in one call
+                seed=seed + first,  # what `generate` gives this batch when it gets all rows in one call
                 batch_size=batch_size,
             )
             fresh = [
@@ -119,12 +123,14 @@ def _check_images(table: Any, corpus: Path, split: str) -> None:
         )
 
 
-def checkpoint_checksum(folder: Path) -> str:
-    """SHA-256 over the names and bytes of a checkpoint's weights and configuration.
+def checkpoint_checksum(folder: Path) -> str | None:
+    """SHA-256 over the names and bytes of a checkpoint's weights and configuration; None for a hub id (`org/name`).
 
     Raises:
         UserError: there is no such folder, or it holds no weights.
     """
+    if HUB_ID.fullmatch(str(folder)) and not folder.parent.is_dir():
+        return None
     if not folder.is_dir():
         raise problem("no such checkpoint folder", file=folder, allowed="a folder with config.json and *.safetensors")
     files = sorted(
@@ -156,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", type=Path, metavar="RECIPE", help="YAML with any of these options")
-    parser.add_argument("--model", type=Path, metavar="DIR", help="checkpoint folder (required)")
+    parser.add_argument("--model", type=Path, metavar="DIR", help="checkpoint folder, or a hub id (required)")
     parser.add_argument(
         "--adapter", type=Path, metavar="DIR", help="LoRA adapter; loaded beside the model, never merged"
     )
