@@ -54,7 +54,7 @@ def run_predictions(
     if limit is not None:
         table = table.select(range(min(limit, len(table))))
     case_ids: list[str] = table["case_id"][:]
-    _check_images(table, corpus, split)
+    check_images(table, corpus, split)
     meta = {
         "model": str(model),
         "model_checksum": checkpoint_checksum(model),
@@ -107,11 +107,16 @@ def run_predictions(
     return made
 
 
-def _check_images(table: Any, corpus: Path, split: str) -> None:
-    # Lengths only: nothing is decoded.
-    counts = (
-        table.select_columns(["images"]).with_format("arrow")[:]["images"].combine_chunks().value_lengths().to_pylist()
-    )
+def check_images(table: Any, corpus: Path, split: str) -> None:
+    """Refuse a split in which a case has no image.
+
+    Raises:
+        UserError: how many such cases there are, and the first.
+    """
+    from pyarrow.compute import list_value_length
+
+    # Lengths only: nothing is decoded or copied.
+    counts = list_value_length(table.select_columns(["images"]).with_format("arrow")[:]["images"]).to_pylist()
     empty = [i for i, count in enumerate(counts) if not count]
     if empty:
         raise problem(
