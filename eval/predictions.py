@@ -102,7 +102,13 @@ def _parse(raw: bytes, path: Path, row: int) -> Prediction:
             found=scores,
             allowed='{"melanoma": -0.1, ...}, each at most 0',
         )
-    return Prediction(line["case_id"], line["completion"], line.get("model"), scores)
+    model = line.get("model")
+    return Prediction(_clean(line["case_id"]), _clean(line["completion"]), model and _clean(model), scores)
+
+
+def _clean(text: str) -> str:
+    """Without lone surrogates: JSON can spell them (`\\ud800`), and no file can hold them."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _is_log_probability(value: object) -> bool:

@@ -152,6 +152,13 @@ def test_missing_predictions_count_as_failures_when_allowed(corpus, tmp_path):
     assert summary["metrics"]["parse_failure_rate"]["value"] == pytest.approx(1 / 6)
 
 
+def test_a_lone_surrogate_and_a_byte_order_mark_do_no_harm(corpus, tmp_path):
+    path = write(tmp_path / "p.jsonl", gold(corpus, test_0="\ud800 is half a character").values())
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert run(corpus, path, tmp_path / "out") == 0
+    assert "? is half a character" in (tmp_path / "out" / "report.html").read_text()
+
+
 def test_limit_scores_the_first_cases(corpus, tmp_path):
     path = write(tmp_path / "p.jsonl", list(gold(corpus).values())[:2])
     assert run(corpus, path, tmp_path / "out", "--limit", "2") == 0
