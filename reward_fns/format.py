@@ -1,0 +1,17 @@
+"""Does the completion follow the answer format?"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from reward_fns.answers import Completion, readings
+
+
+def format_reward(
+    prompts: Sequence[Any] | None = None, completions: Sequence[Completion] = (), **columns: Any
+) -> list[float | None]:
+    """1 where `skin_r1.reading.parse` accepts the completion, else 0. Give it a small weight: it saturates first.
+
+    >>> format_reward(completions=["melanoma"])
+    [0.0]
+    """
+    return [0.0 if reading is None else 1.0 for reading in readings(completions)]
