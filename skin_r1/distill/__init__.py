@@ -1,0 +1,1 @@
+"""Distillation: densely annotated cases -> grounded rationales, each verified before it is kept."""
