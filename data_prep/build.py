@@ -61,20 +61,22 @@ def build(
     check_target(out, root, overwrite=overwrite)
     listing = adapter.read(root)
     if not listing.rows:
-        raise problem("the dataset has no rows", file=next(iter(listing.inputs.values())), next_step="download it again")
+        raise problem(
+            "the dataset has no rows", file=next(iter(listing.inputs.values())), next_step="download it again"
+        )
     images, bad, absent = _take_in(adapter, root, listing.rows, max_side=max_side, workers=workers)
     if bad and not skip_bad_images:
         raise _refusal(bad, listing.rows)
     broken = {b.case_id for b in bad}
     rows = [row for row in listing.rows if row.native_id not in broken]
     if not rows:
-        raise problem("no usable row is left: every image is broken", file=root, next_step="download the dataset again")
+        raise problem(
+            "no usable row is left: every image is broken", file=root, next_step="download the dataset again"
+        )
 
     from data_prep.assemble import assemble  # brings in the datasets library
 
-    done = assemble(
-        adapter, rows, images, validation=validation, test=test, dense_fraction=dense_fraction, seed=seed
-    )
+    done = assemble(adapter, rows, images, validation=validation, test=test, dense_fraction=dense_fraction, seed=seed)
     excluded = dict(listing.excluded)
     if bad:
         excluded["image or mask broken (--skip_bad_images)"] = len(bad)
@@ -222,6 +224,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             allowed="a sum below 1",
         )
     if options["max_side"] < 16:
-        raise problem("stored images would be too small", column="--max_side", found=options["max_side"], allowed=">= 16")
+        raise problem(
+            "stored images would be too small", column="--max_side", found=options["max_side"], allowed=">= 16"
+        )
     print(summary(build(**options), options["out"]))
     return 0

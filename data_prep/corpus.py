@@ -67,14 +67,17 @@ def write_splits(folder: Path, cases: "Sequence[Case]") -> None:
     """Write `folder/SPLIT/part-*.parquet`; an empty split gets a file without rows."""
     import datasets
 
-    from skin_r1.case import SPLITS, to_dataset
+    from skin_r1.case import FEATURES, SPLITS, to_dataset
 
     datasets.disable_progress_bars()  # a bar per shard says nothing
     for split in SPLITS:
         own = [case for case in cases if case.split == split]
         (folder / split).mkdir()
         for shard, start in enumerate(range(0, max(len(own), 1), SHARD_ROWS)):
-            rows = to_dataset(own[start : start + SHARD_ROWS])
+            part = own[start : start + SHARD_ROWS]
+            # from_list cannot tell the columns of no rows
+            empty = datasets.Dataset.from_dict({name: [] for name in FEATURES}, features=FEATURES)
+            rows = to_dataset(part) if part else empty
             rows.to_parquet(str(folder / split / f"part-{shard:05d}.parquet"))
     datasets.enable_progress_bars()
 

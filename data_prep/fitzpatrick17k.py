@@ -33,7 +33,9 @@ def read(root: Path) -> Listing:
         notes.append("SkinCon's annotations_fitzpatrick17k.csv is not in the folder: no row has findings.")
     else:
         inputs["skincon"] = found
-        annotations = {Path(r.values["ImageID"]).stem: r for r in read_table(found, ("ImageID", SKIP), unique="ImageID")}
+        annotations = {
+            Path(r.values["ImageID"]).stem: r for r in read_table(found, ("ImageID", SKIP), unique="ImageID")
+        }
     columns, unmapped = _columns(next(iter(annotations.values()), None))
     if unmapped:
         notes.append(f"SkinCon columns that name no concept, left out: {', '.join(unmapped)}.")

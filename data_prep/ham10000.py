@@ -14,7 +14,7 @@ LICENSE = "CC BY-NC 4.0"
 SOURCE = "https://doi.org/10.7910/DVN/DBW86T"
 FILES = ("HAM10000_metadata.csv", "**/ISIC_*.jpg", "**/ISIC_*_segmentation.png (optional)")
 MASKS: MaskKind | None = "file"
-COLUMNS = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization")
+COLUMNS = ("lesion_id", "image_id", "dx", "age", "sex", "localization")
 
 
 def read(root: Path) -> Listing:

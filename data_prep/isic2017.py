@@ -40,10 +40,12 @@ def read(root: Path) -> Listing:
     rows = []
     for row in truths:
         name, person = row.values["image_id"], people.get(row.values["image_id"])
-        history = person and history_text(
-            age=person.number_in("age_approximate", 0, 120, unknown=("unknown",)),
-            sex=person.text("sex", unknown=("unknown",)),
-        )
+        history = None
+        if person:
+            history = history_text(
+                age=person.number_in("age_approximate", 0, 120, unknown=("unknown",)),
+                sex=person.text("sex", unknown=("unknown",)),
+            )
         rows.append(Raw(name, row.file, row.number, _label(row), name, history=history))
     return Listing(rows, inputs)
 

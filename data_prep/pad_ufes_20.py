@@ -1,7 +1,7 @@
 """PAD-UFES-20: smartphone images of skin lesions with patient data (Pacheco et al., Data Brief 2020;32:106221).
 
-The dataset's own spellings (`fitspatrick`, `biopsed`, `diagnostic`) are the columns' names. Ancestry, income and habits
-are not read: they are sensitive and no finding of the lesion.
+The dataset's own spellings (`fitspatrick`, `biopsed`, `diagnostic`) are the columns' names. Ancestry, income and
+habits are not read: they are sensitive and no finding of the lesion.
 """
 
 from pathlib import Path

@@ -27,7 +27,7 @@ def write_report(corpus: Path) -> Path:
     files = parquet_files(corpus)
     rows = [row for file in files for row in read_parquet(file, COLUMNS).to_pylist()]
     manifest = read_facts(corpus)
-    names = sorted({row["diagnosis"] or "" for row in rows}, key=lambda d: -sum(r["diagnosis"] == (d or None) for r in rows))
+    names = [name for name, _ in Counter(row["diagnosis"] or "" for row in rows).most_common()]
     pictures = _thumbnails(files, {name: _examples(rows, name) for name in names})
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
     html = environment.get_template("report.html.j2").render(
@@ -46,9 +46,7 @@ def write_report(corpus: Path) -> Path:
             }
             for name in names
         ],
-        skin_types=[
-            (value or "unknown", _counts(rows, lambda r, v=value: r["skin_type"] == v)) for value in (1, 2, 3, 4, 5, 6, None)
-        ],
+        skin_types=[(t or "unknown", _counts(rows, lambda r, t=t: r["skin_type"] == t)) for t in (*range(1, 7), None)],
         concepts=_concepts(rows),
         leaks=_leaks(rows),
     )

@@ -72,6 +72,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             }
             print(json.dumps(line, ensure_ascii=False))
         else:
+            cells = (
+                f"{label:<40}",
+                f"{found.match:<8}",
+                f"{found.diagnosis or '-':<40}",
+                f"{found.malignancy or '-':<14}",
+            )
             guess = f"near: {', '.join(found.candidates)}" if found.candidates else ""
-            print(f"{label:<40} {found.match:<8} {found.diagnosis or '-':<40} {found.malignancy or '-':<14} {guess}".rstrip())
+            print(" ".join((*cells, guess)).rstrip())
     return 0

@@ -22,9 +22,10 @@ def split_groups(
 ) -> dict[str, Split]:
     """Deal groups to splits.
 
-    Within a stratum, groups come in an order drawn by `seed`, large ones first, and each goes to the split that lacks
-    most. What a stratum leaves over or short is carried to the next, so that twenty classes of one image each do not
-    all go to the training split.
+    Within a stratum, groups come in an order drawn by `seed`, and each goes to the split that lacks most. (Large ones
+    first would pack better, but lesions with many images, the followed-up ones, would all be training cases.) What a
+    stratum leaves over or short is carried to the next, so that twenty classes of one image each do not all go to the
+    training split.
 
     Args:
         groups: group per row.
@@ -46,7 +47,6 @@ def split_groups(
     for own in sorted(set(stratum.values()), key=lambda s: (diagnoses[s[0]], s)):
         members = sorted(group for group in sizes if stratum[group] == own)
         random.Random(f"{seed}:{own}").shuffle(members)
-        members.sort(key=lambda g: -sizes[g])
         total = sum(sizes[g] for g in members)
         for split in SPLITS:
             lacking[split] += shares[split] * total
