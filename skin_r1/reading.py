@@ -21,12 +21,14 @@ MAX_DIFFERENTIAL = 8
 MAX_NAME = 120
 MAX_TEXT = 20_000  # characters; anything longer is not an answer, and rewards must stay fast
 
+# Sentences without inner punctuation: the embedded model's tokenizer (skin_r1/tiny.py) then reads each as one token,
+# which halves the cost of its training steps; other models do not mind.
 PROMPT = (
     "This is a {modality} image of a patient's skin.{history}\n"
-    "Reason between <think> and </think>: what you see, what it suggests, what else it could be and why that is less "
-    "likely. Then answer with one JSON object with the keys findings (a list of what is seen), differential (a list of "
-    "other diagnoses, most likely first), diagnosis (one name) and malignancy (benign, premalignant, malignant, "
-    "non-neoplastic or indeterminate)."
+    "First reason inside think tags about what you see and what it suggests and what else it could be and why that is "
+    "less likely. Then answer with one JSON object that holds findings as a list of what is seen and differential as a "
+    "list of other diagnoses with the most likely first and diagnosis as one name and malignancy as one of benign or "
+    "premalignant or malignant or non-neoplastic or indeterminate."
 )
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
