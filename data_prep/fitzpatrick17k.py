@@ -2,16 +2,19 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data_prep.raw import Listing, MaskKind, Raw
 from data_prep.table import Row, find_file, read_table
-from skin_r1.case import Modality
 from skin_r1.concepts import concept_codes, concept_slug
 from skin_r1.errors import UserError
 
+if TYPE_CHECKING:
+    from skin_r1.case import Modality
+
 NAME = "fitzpatrick17k"
 TITLE = "Fitzpatrick17k with SkinCon"
-MODALITY: Modality = "clinical"
+MODALITY: "Modality" = "clinical"
 LICENSE = "CC BY-NC-SA 3.0 (Fitzpatrick17k); terms of SkinCon not stated; images are third parties'"
 SOURCE = "https://github.com/mattgroh/fitzpatrick17k + https://skincon-dataset.github.io"
 FILES = ("fitzpatrick17k.csv", "*annotations_fitzpatrick17k.csv (optional: SkinCon)", "**/<md5hash>.jpg (optional)")

@@ -1,15 +1,18 @@
 """HAM10000: dermoscopy of common pigmented lesions (Tschandl et al., Sci Data 2018;5:180161)."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data_prep.history import history_text
 from data_prep.raw import Listing, MaskKind, Raw
 from data_prep.table import find_file, read_table
-from skin_r1.case import Modality
+
+if TYPE_CHECKING:
+    from skin_r1.case import Modality
 
 NAME = "ham10000"
 TITLE = "HAM10000"
-MODALITY: Modality = "dermoscopic"
+MODALITY: "Modality" = "dermoscopic"
 LICENSE = "CC BY-NC 4.0"
 SOURCE = "https://doi.org/10.7910/DVN/DBW86T"
 FILES = ("HAM10000_metadata.csv", "**/ISIC_*.jpg", "**/ISIC_*_segmentation.png (optional)")

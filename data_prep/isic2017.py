@@ -1,16 +1,19 @@
 """ISIC 2017 challenge, part 3: dermoscopy of melanoma, seborrheic keratosis and nevi (Codella et al., ISBI 2018)."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data_prep.history import history_text
 from data_prep.raw import Listing, MaskKind, Raw
 from data_prep.table import Row, check_unique, find_files, read_table
-from skin_r1.case import Modality
 from skin_r1.errors import UserError
+
+if TYPE_CHECKING:
+    from skin_r1.case import Modality
 
 NAME = "isic2017"
 TITLE = "ISIC 2017 (part 3)"
-MODALITY: Modality = "dermoscopic"
+MODALITY: "Modality" = "dermoscopic"
 LICENSE = "CC0 1.0"
 SOURCE = "https://challenge.isic-archive.com/data/#2017"
 FILES = (

@@ -5,16 +5,19 @@ habits are not read: they are sensitive and no finding of the lesion.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data_prep.history import history_text
 from data_prep.raw import Listing, MaskKind, Raw
 from data_prep.table import Row, find_file, read_table
-from skin_r1.case import Modality
 from skin_r1.concepts import concept_codes
+
+if TYPE_CHECKING:
+    from skin_r1.case import Modality
 
 NAME = "pad_ufes_20"
 TITLE = "PAD-UFES-20"
-MODALITY: Modality = "clinical"
+MODALITY: "Modality" = "clinical"
 LICENSE = "CC BY 4.0"
 SOURCE = "https://doi.org/10.17632/zr7vgbcyr2.1"
 FILES = ("metadata.csv", "**/PAT_*.png")

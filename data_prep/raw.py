@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from skin_r1.case import Modality
+if TYPE_CHECKING:  # it brings in the datasets library, which `--help` and `data list` can do without
+    from skin_r1.case import Modality
 
 MaskKind = Literal["file", "black"]
 
@@ -58,7 +59,7 @@ class Adapter(Protocol):
 
     NAME: str
     TITLE: str
-    MODALITY: Modality
+    MODALITY: "Modality"
     LICENSE: str
     SOURCE: str
     FILES: tuple[str, ...]
