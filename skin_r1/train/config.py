@@ -22,7 +22,7 @@ class SkinSFTConfig(SFTConfig):  # type: ignore[misc]
     )
     tiny_image_size: int = field(default=56, metadata={"help": "pixels, for `model_name_or_path: tiny`"})
     max_length: int | None = field(default=None, metadata={"help": "null: never truncate image tokens"})
-    report_to: str | list[str] | None = field(default="none", metadata={"help": "wandb, trackio or none"})
+    report_to: str = field(default="none", metadata={"help": "wandb, trackio or none"})
 
     def __post_init__(self) -> None:
         """Check our keys, then TRL's."""
@@ -46,7 +46,7 @@ class SkinGRPOConfig(GRPOConfig):  # type: ignore[misc]
     max_prompt_tokens: int | None = field(
         default=None, metadata={"help": "rows with longer prompts, image tokens included, are left out and counted"}
     )
-    report_to: str | list[str] | None = field(default="none", metadata={"help": "wandb, trackio or none"})
+    report_to: str = field(default="none", metadata={"help": "wandb, trackio or none"})
 
     def __post_init__(self) -> None:
         """Check our keys, then TRL's."""

@@ -46,12 +46,12 @@ def load_for_training(model_args: ModelConfig, training_args: Any) -> tuple[Any,
     """
     path = model_args.model_name_or_path
     try:
-        processor = AutoProcessor.from_pretrained(path, trust_remote_code=model_args.trust_remote_code)
+        processor = AutoProcessor.from_pretrained(path, revision=model_args.model_revision)
         model = AutoModelForImageTextToText.from_pretrained(
             path,
             dtype=torch.bfloat16 if training_args.bf16 else torch.float32,
             attn_implementation=model_args.attn_implementation,
-            trust_remote_code=model_args.trust_remote_code,
+            revision=model_args.model_revision,
         )
     except (OSError, ValueError, KeyError) as error:
         raise problem(
