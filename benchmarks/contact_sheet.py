@@ -31,13 +31,16 @@ def sheet(size: int, seen_at: int | None = None) -> Image.Image:
 
     for index, finding in enumerate(FINDINGS):
         row, column = divmod(index, columns)
-        put(row, column, picture(frozenset({finding}), 2 + index % 3, [0, index]), concept_name(finding).replace("pigment ", "").replace("dots and ", ""))
+        name = concept_name(finding).replace("pigment ", "").replace("dots and ", "").replace("hyperp", "p")
+        put(row, column, picture(frozenset({finding}), 2 + index % 3, [0, index]), name)
     first = -(-len(FINDINGS) // columns)
     for offset, diagnosis in enumerate(DIAGNOSES):
-        pen.text((4, (first + offset) * (size + label + 8) + size // 2), load_ontology().name(diagnosis), fill="black", font_size=13)
+        y = (first + offset) * (size + label + 8) + size // 2
+        pen.text((4, y), load_ontology().name(diagnosis), fill="black", font_size=13)
         for column, skin_type in enumerate(SKIN):
-            rng = np.random.default_rng([7, offset, skin_type])
-            put(first + offset, column, picture(draw_findings(diagnosis, rng), skin_type, [8, offset, skin_type]), f"skin type {skin_type}")
+            findings = draw_findings(diagnosis, np.random.default_rng([7, offset, skin_type]))
+            lesion = picture(findings, skin_type, [8, offset, skin_type])
+            put(first + offset, column, lesion, f"skin type {skin_type}")
     return canvas
 
 

@@ -80,8 +80,10 @@ def road(out: Path, seed: int, smoke: bool) -> list[Stage]:
 
 def controls(out: Path, seed: int, smoke: bool) -> list[Stage]:
     """The two alternatives to GRPO, each given the seconds that GRPO trained."""
-    seconds = json.loads((out / "grpo" / "manifest.json").read_text())["outputs"]["train_runtime"]
-    limit = ["--max_seconds", f"{seconds:.0f}"] + (SMOKE["sft"] if smoke else [])
+    seconds = _facts(out / "grpo")["train_runtime"]
+    # As many steps as SFT made in that time, so that the schedule can run to its end; the clock still decides.
+    steps = max(1, round(seconds * _facts(out / "sft")["train_steps_per_second"]))
+    limit = ["--max_steps", str(steps), "--max_seconds", f"{seconds:.0f}"] + (SMOKE["sft"] if smoke else [])
     return [
         Stage(
             f"control: SFT continued for {seconds:.0f} s",
@@ -140,7 +142,9 @@ def walk(stages: Sequence[Stage]) -> dict[str, float]:
         started = time.monotonic()
         code = skin_r1(stage.command)
         if code != 0:
-            raise UserError(f"the demo stopped at {stage.name!r} (exit code {code}); start it again to go on from there")
+            raise UserError(
+                f"the demo stopped at {stage.name!r} (exit code {code}); start it again to go on from there"
+            )
         seconds[stage.name] = round(time.monotonic() - started, 1)
         print(f"    done in {seconds[stage.name]:.0f} s", flush=True)
     return seconds
@@ -230,15 +234,22 @@ def _check_same_run(out: Path, seed: int, smoke: bool) -> None:
     marker.write_text(json.dumps(wanted) + "\n")
 
 
+def _facts(folder: Path) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads((folder / "manifest.json").read_text())["outputs"]
+    return facts
+
+
 def _recipe(name: str) -> str:
     return str(RECIPES / f"{name}.yaml")
 
 
 def _distill(recipe: str, out: Path, folder: str, seed: int) -> list[str]:
-    return (
-        ["distill", "--config", _recipe(recipe), "--corpus", str(out / "corpus")]
-        + ["--output_dir", str(out / folder), "--seed", str(seed)]
-    )
+    return ["distill", "--config", _recipe(recipe), "--corpus", str(out / "corpus")] + [
+        "--output_dir",
+        str(out / folder),
+        "--seed",
+        str(seed),
+    ]
 
 
 def _sft(recipe: str, out: Path, folder: str, rationales: str, model: Path | None, seed: int) -> list[str]:

@@ -15,7 +15,6 @@ OPTIONAL = {
     "deepspeed": ("ZeRO sharding on several GPUs", 'pip install -e ".[deepspeed]"'),
     "wandb": ("experiment tracking", 'pip install -e ".[wandb]"'),
     "fastapi": ("serving", 'pip install -e ".[serve]"'),
-    "matplotlib": ("plots of the evaluation", 'pip install -e ".[eval]"'),
 }
 
 
@@ -32,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{'revision':>14}  {git_revision() or 'not a git checkout'}")
     print(f"{'machine':>14}  {platform.platform()}, {os.cpu_count()} cores")
     build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU"
-    print(f"{'torch build':>14}  {build}; chosen when `make setup` installs torch==2.13.0 (see TORCH_INDEX in Makefile)")
+    print(
+        f"{'torch build':>14}  {build}; chosen when `make setup` installs torch==2.13.0 (see TORCH_INDEX in Makefile)"
+    )
     for index in range(torch.cuda.device_count()):
         gpu = torch.cuda.get_device_properties(index)
         print(f"{f'gpu {index}':>14}  {gpu.name}, {gpu.total_memory / 2**30:.0f} GiB")

@@ -15,7 +15,6 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from skin_r1.errors import problem
 
 
-
 @dataclass(frozen=True)
 class Loaded:
     """A model with its processor, in evaluation mode."""
@@ -40,7 +39,7 @@ def load(path: str | Path, *, adapter: str | Path | None = None, device: str | N
     dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
     try:
         processor = AutoProcessor.from_pretrained(path)
-        model = AutoModelForImageTextToText.from_pretrained(path, dtype=dtype)
+        model: Any = AutoModelForImageTextToText.from_pretrained(path, dtype=dtype)
     except (OSError, ValueError, KeyError) as error:
         raise problem(
             "this is not a checkpoint of a vision-language model",
@@ -126,9 +125,9 @@ def generate(
             for messages, images in batch
         ]
         images = [[image.convert("RGB") for image in row] for _, row in batch]
-        inputs = processor(
-            text=prompts, images=images if any(images) else None, padding=True, return_tensors="pt"
-        ).to(model.device)
+        inputs = processor(text=prompts, images=images if any(images) else None, padding=True, return_tensors="pt").to(
+            model.device
+        )
         torch.manual_seed(seed + start)
         sampling: dict[str, Any] = {"do_sample": False}
         if temperature > 0:
@@ -150,7 +149,9 @@ def freeze_vision(model: Any) -> int:
     encoder = model.get_encoder(modality="image")
     if encoder is model or encoder is None:
         raise problem(
-            "this model has no vision tower to freeze", found=type(model).__name__, next_step="set freeze_vision: false"
+            "this model has no vision tower to freeze",
+            found=type(model).__name__,
+            next_step="set freeze_vision: false",
         )
     frozen = 0
     for parameter in encoder.parameters():

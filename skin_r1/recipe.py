@@ -10,7 +10,7 @@ import yaml
 from skin_r1.errors import UserError, problem
 
 
-def read_recipe(classes: Sequence[type], argv: Sequence[str] | None, *, prog: str, about: str) -> tuple[Any, ...]:
+def read_recipe(classes: Sequence[Any], argv: Sequence[str] | None, *, prog: str, about: str) -> tuple[Any, ...]:
     """Parse `--config RECIPE` and `--key value` overrides into one instance of each dataclass.
 
     Args:
@@ -50,7 +50,7 @@ def _recipe_path(arguments: list[str]) -> Path | None:
     return Path(arguments[after])
 
 
-def _check_keys(recipe: Path, classes: Sequence[type]) -> None:
+def _check_keys(recipe: Path, classes: Sequence[Any]) -> None:
     if not recipe.is_file():
         raise problem("there is no such recipe", file=recipe, next_step="ls recipes/*/*.yaml")
     try:

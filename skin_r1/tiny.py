@@ -6,6 +6,7 @@ weights: everything it knows it learns from the corpus that it is trained on.
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -107,7 +108,7 @@ def build_tiny(
         video_processor=Qwen2VLVideoProcessor(patch_size=7, merge_size=2, size=pixels),
         chat_template=CHAT_TEMPLATE,
     )
-    ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in _TOKEN_FIELDS.items()}
+    ids: dict[str, Any] = {name: tokenizer.convert_tokens_to_ids(token) for name, token in _TOKEN_FIELDS.items()}
     heads = hidden_size // 64
     config = Qwen2_5_VLConfig(
         text_config={

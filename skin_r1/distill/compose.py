@@ -60,24 +60,26 @@ def compose(row: Mapping[str, Any], *, seed: int, length: str = "short", order: 
     Args:
         row: a dense Case row with a diagnosis.
         seed: with the case id, fixes the wording.
-        length: `short` is 15 to 40 words for small models; `full` names what supports the diagnosis, what is absent and
-            why each neighbour is less likely.
+        length: `short` is 15 to 40 words in one wording, for small models; `full` varies the wording and names what
+            supports the diagnosis, what is absent and why each neighbour is less likely.
         order: findings in the vocabulary's order (`canonical`, learnable by a small model) or `shuffled`.
 
     Returns:
         A completion in the format of `skin_r1.reading`.
     """
-    digest = hashlib.sha256(f"{seed}/{row['case_id']}".encode()).digest()
-    choose = Random(digest)
+    # A small model reads one wording: every sampled synonym would be noise in the gradient of GRPO.
+    key = f"{seed}/{row['case_id']}" if length == "full" else "short"
+    choose = Random(hashlib.sha256(key.encode()).digest())
     ontology = load_ontology()
     truth = row["diagnosis"]
     findings = sorted(row["concepts_present"], key=list(load_concepts()).index)
     if order == "shuffled":
-        choose.shuffle(findings)
+        Random(f"{seed}/{row['case_id']}").shuffle(findings)
     names = [concept_name(slug) for slug in findings]
     name = ontology.name(truth)
     others = differential_of(row, 1 if length == "short" else 2)
-    seen = choose.choice(SEEN).format(findings=_listed(names)) if names else choose.choice(SEEN_NOTHING)
+    saw, nothing = choose.choice(SEEN), choose.choice(SEEN_NOTHING)
+    seen = saw.format(findings=_listed(names)) if names else nothing
     sentences = [seen]
     if length == "full":
         sentences += [

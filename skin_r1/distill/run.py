@@ -42,7 +42,11 @@ class DistillRecipe:
 
     def __post_init__(self) -> None:
         """Check the choices."""
-        for name, allowed in (("teacher", TEACHERS), ("length", ("short", "full")), ("order", ("canonical", "shuffled"))):
+        for name, allowed in (
+            ("teacher", TEACHERS),
+            ("length", ("short", "full")),
+            ("order", ("canonical", "shuffled")),
+        ):
             if getattr(self, name) not in allowed:
                 raise problem("unknown choice in a recipe", column=name, found=getattr(self, name), allowed=allowed)
         if self.teacher == "openai" and not self.model:
@@ -57,9 +61,7 @@ def chosen_rows(corpus: Path, split: str, recipe: DistillRecipe) -> Any:
     table = rows.select_columns(["annotation", "diagnosis", "checksum"])
     kinds = ("sparse", "dense") if recipe.teacher == "answer_only" else ("dense",)
     wanted = [
-        index
-        for index, row in enumerate(table)
-        if row["annotation"] in kinds and row["diagnosis"] and row["checksum"]
+        index for index, row in enumerate(table) if row["annotation"] in kinds and row["diagnosis"] and row["checksum"]
     ]
     limit = recipe.limit if split == "train" else None
     return rows.select(wanted[:limit])
@@ -101,7 +103,9 @@ def write_split(split: str, recipe: DistillRecipe, folder: Path, cache: Path) ->
             reason = why if completion is None else fault(completion, row, answer_only=recipe.teacher == "answer_only")
             counts["kept" if reason is None else reason.split(":")[0]] += 1
             if reason is not None:
-                rejected.write(json.dumps({"case_id": row["case_id"], "reason": reason, "completion": completion}) + "\n")
+                rejected.write(
+                    json.dumps({"case_id": row["case_id"], "reason": reason, "completion": completion}) + "\n"
+                )
                 continue
             kept.append(
                 {
@@ -170,5 +174,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.replace(partial, out)
     for split, count in counts.items():
         rejected = {reason: n for reason, n in count.items() if reason != "kept"}
-        print(f"{split}: kept {count['kept']} of {sum(count.values())}" + (f", rejected {rejected}" if rejected else ""))
+        print(
+            f"{split}: kept {count['kept']} of {sum(count.values())}" + (f", rejected {rejected}" if rejected else "")
+        )
     return 0

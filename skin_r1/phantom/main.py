@@ -16,7 +16,15 @@ from skin_r1.case import Case, Split, to_dataset
 from skin_r1.errors import problem
 from skin_r1.manifest import write_manifest
 from skin_r1.ontology import load_ontology
-from skin_r1.phantom.findings import DEFAULT_SHARPNESS, DIAGNOSES, FINDINGS, PRIOR, ceiling, differential, draw_findings
+from skin_r1.phantom.findings import (
+    DEFAULT_SHARPNESS,
+    DIAGNOSES,
+    FINDINGS,
+    PRIOR,
+    ceiling,
+    differential,
+    draw_findings,
+)
 from skin_r1.phantom.render import draw
 
 SKIN_TYPES = tuple(range(1, 7))

@@ -96,7 +96,9 @@ def _frame(findings: frozenset[str], rng: np.random.Generator, size: int) -> _Fr
     angle = np.arctan2(y, x)
     edge = 1 + 0.05 * np.cos(2 * angle)
     if "asymmetric-shape" in findings:
-        edge += rng.uniform(0.20, 0.28) * np.cos(angle) + rng.uniform(0.12, 0.2) * np.cos(3 * angle + rng.uniform(0, 6))
+        edge += rng.uniform(0.20, 0.28) * np.cos(angle) + rng.uniform(0.12, 0.2) * np.cos(
+            3 * angle + rng.uniform(0, 6)
+        )
     if "irregular-border" in findings:
         for order in (6, 9, 13):
             edge += rng.uniform(0.05, 0.09) * np.cos(order * angle + rng.uniform(0, 6.3))
@@ -229,7 +231,9 @@ def _hairs(picture: Field, frame: _Frame) -> Field:
     for _ in range(frame.rng.integers(1, 4)):
         a, offset = frame.rng.uniform(0, np.pi), frame.rng.uniform(-0.9, 0.9)
         across = frame.y * np.cos(a) - frame.x * np.sin(a) - offset + 0.12 * (frame.x * np.cos(a)) ** 2
-        picture = _blend(picture, (0.12, 0.09, 0.08), 0.7 * np.clip((0.018 - np.abs(across)) / frame.pixel + 0.5, 0, 1))
+        picture = _blend(
+            picture, (0.12, 0.09, 0.08), 0.7 * np.clip((0.018 - np.abs(across)) / frame.pixel + 0.5, 0, 1)
+        )
     return picture
 
 

@@ -6,8 +6,6 @@ from typing import Any
 from trl import GRPOConfig, SFTConfig
 
 
-
-
 @dataclass
 class SkinSFTConfig(SFTConfig):  # type: ignore[misc]
     """`trl.SFTConfig` with the keys of supervised fine-tuning on rationales.
@@ -27,7 +25,9 @@ class SkinSFTConfig(SFTConfig):  # type: ignore[misc]
     def __post_init__(self) -> None:
         """Check our keys, then TRL's."""
         if self.max_length is not None:
-            raise ValueError(f"max_length={self.max_length} would cut image tokens; allowed: null. Filter rows instead")
+            raise ValueError(
+                f"max_length={self.max_length} would cut image tokens; allowed: null. Filter rows instead"
+            )
         super().__post_init__()
 
 

@@ -37,7 +37,8 @@ class SkinGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _generate_single_turn(self, prompt_ids: list[list[int]], images: Any, *args: Any, **kwargs: Any) -> Any:
         if self.use_vllm and images is not None:
-            prompt_ids = [one_placeholder_per_image(ids, self._image_pad_token_id) for ids in prompt_ids]
+            placeholder: Any = self._image_pad_token_id
+            prompt_ids = [one_placeholder_per_image(ids, placeholder) for ids in prompt_ids]
         return super()._generate_single_turn(prompt_ids, images, *args, **kwargs)
 
 
@@ -123,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     trainer = SkinGRPOTrainer(
         model=model,
         args=config,
-        reward_funcs=rewards,
+        reward_funcs=list[Any](rewards),
         train_dataset=rows,
         processing_class=processor,
         peft_config=get_peft_config(model_args),

@@ -18,7 +18,6 @@ from skin_r1.models import freeze_vision, parameter_table
 from skin_r1.train.config import plain
 
 
-
 class TimeLimit(TrainerCallback):  # type: ignore[misc]
     """Stop training after a wall time; the clock starts with the first step."""
 
@@ -44,7 +43,7 @@ def load_for_training(model_args: ModelConfig, training_args: Any) -> tuple[Any,
     Raises:
         UserError: the path is not a vision-language checkpoint.
     """
-    path = model_args.model_name_or_path
+    path = str(model_args.model_name_or_path)
     try:
         processor = AutoProcessor.from_pretrained(path, revision=model_args.model_revision)
         model = AutoModelForImageTextToText.from_pretrained(
@@ -109,7 +108,9 @@ def fingerprint(path: str | Path) -> str:
     return hashlib.sha256(str(path).encode()).hexdigest()[:16]
 
 
-def save(trainer: Any, processor: Any, config: Any, *, kind: str, inputs: dict[str, Path], facts: dict[str, Any]) -> None:
+def save(
+    trainer: Any, processor: Any, config: Any, *, kind: str, inputs: dict[str, Path], facts: dict[str, Any]
+) -> None:
     """Save weights, processor and manifest to the output folder."""
     folder = Path(config.output_dir)
     trainer.save_model(str(folder))

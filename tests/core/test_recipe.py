@@ -85,7 +85,9 @@ def test_every_training_recipe_holds_only_known_keys_and_rewards(path):
         assert len(rewards) == len(content["reward_weights"])
 
 
-@pytest.mark.parametrize("path", [p for p in RECIPES if p.stem in ("sft", "control", "grpo") and "tiny" in str(p)], ids=str)
+@pytest.mark.parametrize(
+    "path", [p for p in RECIPES if p.stem in ("sft", "control", "grpo") and "tiny" in str(p)], ids=str
+)
 def test_the_recipes_of_this_machine_are_accepted_by_the_trainers(path):
     config = SkinGRPOConfig if path.stem == "grpo" else SkinSFTConfig
     options, model = read_recipe((config, ModelConfig), ["--config", str(path)], prog="x", about="x")

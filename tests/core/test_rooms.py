@@ -46,7 +46,9 @@ def test_a_room_imports_only_what_it_may(path):
 
 def test_no_circle_of_imports():
     names = {module_name(path): path for path in MODULES}
-    graph = {name: {n for n in imports(path, top_level_only=True) if n in names} - {name} for name, path in names.items()}
+    graph = {
+        name: {n for n in imports(path, top_level_only=True) if n in names} - {name} for name, path in names.items()
+    }
     done, trail = set(), []
 
     def visit(name):
@@ -66,12 +68,9 @@ def test_no_circle_of_imports():
 
 def test_the_core_imports_without_the_extras_and_is_light():
     code = (
-        "import sys, importlib.abc\n"
-        "class Absent(importlib.abc.MetaPathFinder):\n"
-        "    def find_spec(self, name, path, target=None):\n"
-        "        if name.split('.')[0] in ('vllm', 'deepspeed', 'wandb', 'fastapi', 'matplotlib'):\n"
-        "            raise ImportError(name)\n"
-        "sys.meta_path.insert(0, Absent())\n"
+        "import sys\n"
+        "for name in ('vllm', 'deepspeed', 'wandb', 'fastapi'):\n"
+        "    sys.modules[name] = None  # as if it were not installed\n"
         "import skin_r1, skin_r1.cli\n"
         "assert not {'torch', 'transformers', 'datasets'} & set(sys.modules), 'heavy import at the root'\n"
         "import skin_r1.models, skin_r1.train.sft, skin_r1.train.grpo, reward_fns, data_prep.build, eval.run\n"

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -108,7 +107,9 @@ def launch(module, *arguments, processes=2):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file"]
     command += [str(ROOT / "recipes" / "accelerate" / "cpu.yaml"), "--num_processes", str(processes), "-m", module]
-    return subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True, env=environment, timeout=400)
+    return subprocess.run(
+        [*command, *map(str, arguments)], capture_output=True, text=True, env=environment, timeout=400
+    )
 
 
 def test_two_processes_run_sft_and_grpo(corpus, rationales, checkpoint, tmp_path):
@@ -167,5 +168,3 @@ def test_training_rows_are_labelled_and_chosen_by_annotation(corpus):
     dense, sparse, both = (training_rows(corpus, which) for which in ("dense", "sparse", "all"))
     assert (len(dense), len(sparse), len(both)) == (40, 40, 80)
     assert all(row["annotation"] == "sparse" and not row["concepts_present"] for row in sparse)
-
-
