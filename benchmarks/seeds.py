@@ -20,8 +20,12 @@ def walk(seed: int, out: Path) -> dict[str, dict[str, dict[str, dict[str, float]
     """Models of one seed's summary: model -> mode -> metric -> value."""
     folder = out / f"seed-{seed}"
     if not (folder / "summary.json").is_file():
-        subprocess.run([sys.executable, "-m", "skin_r1.cli", "demo", "--seed", str(seed), "--out", str(folder)], check=True)
-    models: dict[str, dict[str, dict[str, dict[str, float]]]] = json.loads((folder / "summary.json").read_text())["models"]
+        subprocess.run(
+            [sys.executable, "-m", "skin_r1.cli", "demo", "--seed", str(seed), "--out", str(folder)], check=True
+        )
+    models: dict[str, dict[str, dict[str, dict[str, float]]]] = json.loads((folder / "summary.json").read_text())[
+        "models"
+    ]
     return models
 
 
@@ -32,7 +36,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/seeds"))
     options = parser.parse_args()
     runs = {seed: walk(seed, options.out) for seed in options.seeds}
-    print(f"{'seed':>4} {'model':<12}" + "".join(f"{mode + ' ' + m:>24}" for mode in ("greedy", "sampled") for m in METRICS))
+    print(
+        f"{'seed':>4} {'model':<12}"
+        + "".join(f"{mode + ' ' + m:>24}" for mode in ("greedy", "sampled") for m in METRICS)
+    )
     wins = 0
     for seed, models in runs.items():
         for name, model in models.items():
@@ -45,7 +52,9 @@ def main() -> None:
             for rival in RIVALS
         ]
         wins += all(better)
-    print(f"GRPO above SFT and above the control, in accuracy and in grounding F1 (greedy): {wins} of {len(runs)} seeds")
+    print(
+        f"GRPO above SFT and above the control, in accuracy and in grounding F1 (greedy): {wins} of {len(runs)} seeds"
+    )
 
 
 if __name__ == "__main__":

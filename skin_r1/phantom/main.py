@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from skin_r1.case import Case, Split, to_dataset
+from skin_r1.case import SPLITS, Case, Split, to_dataset
 from skin_r1.errors import problem
 from skin_r1.manifest import write_manifest
 from skin_r1.ontology import load_ontology
@@ -26,6 +26,7 @@ from skin_r1.phantom.findings import (
     draw_findings,
 )
 from skin_r1.phantom.render import draw
+from skin_r1.wording import KNOWLEDGE
 
 SKIN_TYPES = tuple(range(1, 7))
 ABOUT = """Draw lesions with known findings. Part of the training cases are densely annotated, the rest carry the label only;
@@ -51,15 +52,16 @@ class PhantomRecipe:
 
 def make_case(recipe: PhantomRecipe, split: Split, index: int, dense: bool) -> Case:
     """One case; it depends on the seed, the split and the index alone."""
-    rng = np.random.default_rng([recipe.seed, ("train", "validation", "test").index(split), index])
+    rng = np.random.default_rng([recipe.seed, SPLITS.index(split), index])
     diagnosis = DIAGNOSES[int(rng.choice(len(DIAGNOSES), p=PRIOR))]
     present = draw_findings(diagnosis, rng, recipe.sharpness)
-    skin_type = int(rng.choice(SKIN_TYPES))
+    first = index - index % 5 % 2  # some patients have two lesions
+    skin_type = int(np.random.default_rng([recipe.seed, SPLITS.index(split), first, 1]).choice(SKIN_TYPES))
     phantom = draw(present, skin_type, rng, recipe.image_size)
     buffer = io.BytesIO()
     phantom.image.save(buffer, "PNG")
     name = f"phantom/{recipe.seed}-{split}-{index:05d}"
-    patient = f"{recipe.seed}-{split}-p{index - index % 5 % 2:05d}"  # some patients have two lesions
+    patient = f"{recipe.seed}-{split}-p{first:05d}"
     weights = differential(present, recipe.sharpness) if dense else {}
     return Case(
         case_id=name,
@@ -107,15 +109,15 @@ def write_corpus(recipe: PhantomRecipe) -> Path:
     partial = out.with_name(out.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     counts: dict[str, Counter[str]] = {}
-    splits: tuple[Split, ...] = ("train", "validation", "test")
-    for split in splits:
+    for split in SPLITS:
         drawn = list(cases(recipe, split))
         (partial / split).mkdir(parents=True)
         to_dataset(drawn).to_parquet(str(partial / split / "part-0.parquet"))
         counts[split] = Counter(f"{case.annotation} {case.diagnosis}" for case in drawn)
     config = {**asdict(recipe), "out": None, "overwrite": None}  # where it lies does not change what it is
     outputs = {"cases": counts, "ceiling_accuracy": ceiling(recipe.sharpness)}
-    write_manifest(partial, kind="corpus", config=config, inputs={}, outputs=outputs)
+    tables = {"expectations": KNOWLEDGE / "expectations.tsv", "assumed": Path(__file__).with_name("assumed.tsv")}
+    write_manifest(partial, kind="corpus", config=config, inputs=tables, outputs=outputs)
     shutil.rmtree(out, ignore_errors=True)
     out.parent.mkdir(parents=True, exist_ok=True)
     os.replace(partial, out)

@@ -110,10 +110,21 @@ def test_the_same_findings_and_generator_give_the_same_picture_whatever_the_diag
         rng = np.random.default_rng([3, 2, index])
         diagnosis = DIAGNOSES[int(rng.choice(len(DIAGNOSES), p=PRIOR))]
         present = draw_findings(diagnosis, rng, recipe.sharpness)
-        skin_type = int(rng.choice(range(1, 7)))
-        assert (case.diagnosis, set(case.concepts_present), case.skin_type) == (diagnosis, present, skin_type)
+        assert (case.diagnosis, set(case.concepts_present)) == (diagnosis, present)
+        skin_type = case.skin_type
         stored = np.asarray(Image.open(io.BytesIO(case.images[0]["bytes"])))
         assert np.array_equal(stored, np.asarray(draw(frozenset(case.concepts_present), skin_type, rng, 56).image))
+
+
+def test_a_patient_has_one_skin_type_and_some_have_two_lesions():
+    recipe = PhantomRecipe(seed=3, image_size=16)
+    drawn = [make_case(recipe, "train", index, dense=False) for index in range(40)]
+    types = {}
+    for case in drawn:
+        types.setdefault(case.patient_id, []).append(case.skin_type)
+    assert any(len(found) == 2 for found in types.values()) and any(len(found) == 1 for found in types.values())
+    assert all(len(set(found)) == 1 for found in types.values())
+    assert len({case.skin_type for case in drawn}) == 6
 
 
 @pytest.mark.parametrize("finding", FINDINGS)
