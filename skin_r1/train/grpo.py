@@ -114,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "seed": config.seed,
     }
     last = checkpoint_to_resume(output_dir, identity)
-    model, processor = load_for_training(model_args, config)
+    model, processor = load_for_training(model_args, config, last)
     rows = drop_overlong(rows, processor, config.max_prompt_tokens)
     check_rewards(rewards, [rows[index] for index in range(0, len(rows), max(1, len(rows) // 32))])
     check_forward(rows[0], model, processor)

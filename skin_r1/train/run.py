@@ -37,15 +37,24 @@ class TimeLimit(TrainerCallback):  # type: ignore[misc]
         return control
 
 
-def load_for_training(model_args: ModelConfig, training_args: Any) -> tuple[Any, Any]:
+def load_for_training(model_args: ModelConfig, training_args: Any, resume: str | None = None) -> tuple[Any, Any]:
     """Model and processor for a trainer; call after the trainer's configuration exists (ZeRO-3 partitions at load).
+
+    A whole model that is resumed is loaded from its checkpoint here. The trainer's own reload does not rename the
+    weights that `save_pretrained` renamed (`model.visual` is stored as `visual`), skips all of them with a warning and
+    goes on from the start's weights: seen with transformers 5.23 and Qwen2.5-VL, held by a test. An adapter's
+    checkpoint holds no base weights and is reloaded by the trainer.
 
     Raises:
         UserError: the path is not a vision-language checkpoint.
     """
     path = str(model_args.model_name_or_path)
+    if resume and (Path(resume) / "config.json").is_file():
+        path = resume
     try:
-        processor = AutoProcessor.from_pretrained(path, revision=model_args.model_revision)
+        processor = AutoProcessor.from_pretrained(
+            str(model_args.model_name_or_path), revision=model_args.model_revision
+        )
         model = AutoModelForImageTextToText.from_pretrained(
             path,
             dtype=torch.bfloat16 if training_args.bf16 else torch.float32,

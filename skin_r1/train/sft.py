@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "seed": config.seed,
     }
     last = checkpoint_to_resume(output_dir, identity)
-    model, processor = load_for_training(model_args, config)
+    model, processor = load_for_training(model_args, config, last)
     trainer = SFTTrainer(
         model=model,
         args=config,
