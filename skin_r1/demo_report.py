@@ -41,7 +41,7 @@ name.replace("_", " ") }}</a><br><small>{{ model.about }}</small></td>
 {% for c in ("accuracy", "grounding_f1") %}<figure><svg role="img" width="720" height="{{ 40 + 26 * summary.models|length }}"
 aria-label="{{ c.replace('_', ' ') }} of each model with its interval">
 <text x="0" y="14" font-weight="bold">{{ c.replace("_", " ") }}</text>
-{% for tick in (0, .25, .5, .75, 1) %}<line x1="{{ 160 + 520 * tick }}" x2="{{ 160 + 520 * tick }}" y1="22"
+{% for tick in (0, 0.25, 0.5, 0.75, 1) %}<line x1="{{ 160 + 520 * tick }}" x2="{{ 160 + 520 * tick }}" y1="22"
 y2="{{ 24 + 26 * summary.models|length }}"/><text x="{{ 160 + 520 * tick }}" y="{{ 38 + 26 * summary.models|length }}"
 text-anchor="middle">{{ tick }}</text>{% endfor %}
 {% for name, model in summary.models.items() %}{% set m = model.greedy[c] %}{% set y = 36 + 26 * loop.index0 %}
