@@ -1,0 +1,1 @@
+"""Serve a model: one process, one gateway, an engine behind it. Research use only."""

@@ -1,0 +1,276 @@
+"""What stands behind the gateway: transformers in this process, or an OpenAI-compatible server that we start or find.
+
+An engine answers requests that the gateway has already checked and cleaned. The two kinds share one small protocol and
+one wire shape, OpenAI's chat completion.
+"""
+
+import asyncio
+import base64
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+from PIL import Image
+
+from skin_r1.serve.intake import Refused
+
+TIMEOUT = httpx.Timeout(300.0, connect=5.0)  # seconds; a long answer of a large model takes minutes
+
+
+@dataclass(frozen=True)
+class Chat:
+    """A checked request.
+
+    Attributes:
+        messages: OpenAI shape; pictures are PNG data URLs that the gateway made.
+        max_tokens: longest completion.
+        temperature: 0 is greedy.
+        seed: of the sampling.
+    """
+
+    messages: list[dict[str, Any]]
+    max_tokens: int
+    temperature: float
+    seed: int
+
+
+class Engine(Protocol):
+    """What the gateway needs."""
+
+    name: str
+
+    async def start(self) -> None:
+        """Begin to get ready; returns soon."""
+
+    async def stop(self) -> None:
+        """Free everything."""
+
+    async def ready(self) -> str | None:
+        """None once a request can be answered, else why not."""
+
+    async def complete(self, chat: Chat) -> dict[str, Any]:
+        """One chat completion, OpenAI shape."""
+
+    def stream(self, chat: Chat) -> AsyncIterator[dict[str, Any]]:
+        """The same in chunks, OpenAI shape; the last one has `usage`."""
+
+
+def canary() -> Chat:
+    """The smallest request that uses every part: one gray picture, one token."""
+    buffer = BytesIO()
+    Image.new("RGB", (56, 56), "gray").save(buffer, "PNG")
+    url = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    parts = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "a"}]
+    return Chat([{"role": "user", "content": parts}], max_tokens=1, temperature=0.0, seed=0)
+
+
+class TransformersEngine:
+    """The model in this process, one request at a time; the embedded default."""
+
+    def __init__(self, name: str, model: str, adapter: str | None) -> None:
+        """Remember what to load; `start` loads it."""
+        self.name = name
+        self._paths = (model, adapter)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="generate")
+        self._loaded: Any = None
+        self._failure: str | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Load in the background; `ready` says when."""
+        self._task = asyncio.create_task(self._load())
+
+    async def _load(self) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._load_now)
+        except Exception as error:  # shown by /readyz and on the console; the gateway itself stays up
+            self._failure = f"the model could not be loaded: {error}"
+            print(self._failure, flush=True)
+
+    def _load_now(self) -> None:
+        from skin_r1.models import load
+
+        loaded = load(self._paths[0], adapter=self._paths[1])
+        _generate(loaded, canary())
+        self._loaded = loaded
+
+    async def stop(self) -> None:
+        """Let the running request end, drop those that wait."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def ready(self) -> str | None:
+        """None once the model has answered a first request."""
+        return None if self._loaded is not None else self._failure or "the model is loading"
+
+    async def complete(self, chat: Chat) -> dict[str, Any]:
+        """Generate in the worker thread."""
+        reason = await self.ready()
+        if reason:
+            raise Refused(503, "not_ready", reason)
+        run = asyncio.get_running_loop().run_in_executor
+        text, prompt_tokens, completion_tokens = await run(self._thread, _generate, self._loaded, chat)
+        return {
+            "id": f"chatcmpl-{uuid.uuid4().hex}",
+            "object": "chat.completion",
+            "created": int(time.time()),
+            "model": self.name,
+            "choices": [
+                {
+                    "index": 0,
+                    "message": {"role": "assistant", "content": text},
+                    "finish_reason": "length" if completion_tokens >= chat.max_tokens else "stop",
+                }
+            ],
+            "usage": {
+                "prompt_tokens": prompt_tokens,
+                "completion_tokens": completion_tokens,
+                "total_tokens": prompt_tokens + completion_tokens,
+            },
+        }
+
+    async def stream(self, chat: Chat) -> AsyncIterator[dict[str, Any]]:
+        """The finished answer, word by word: transformers writes it in one go."""
+        whole = await self.complete(chat)
+        choice = whole["choices"][0]
+        base = {**{key: whole[key] for key in ("id", "created", "model")}, "object": "chat.completion.chunk"}
+        for index, word in enumerate(choice["message"]["content"].split(" ")):
+            delta = {"content": word if index == 0 else " " + word}
+            if index == 0:
+                delta["role"] = "assistant"
+            yield {**base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
+        yield {**base, "choices": [{"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}]}
+        yield {**base, "choices": [], "usage": whole["usage"]}
+
+
+def _generate(loaded: Any, chat: Chat) -> tuple[str, int, int]:
+    """Text, prompt tokens, completion tokens."""
+    from skin_r1.models import generate
+
+    messages, images = _pictures_out(chat.messages)
+    text = generate(
+        loaded,
+        [(messages, images)],
+        max_new_tokens=chat.max_tokens,
+        temperature=chat.temperature,
+        seed=chat.seed,
+    )[0]
+    prompt = loaded.processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    inputs = loaded.processor(text=[prompt], images=[images] if images else None, return_tensors="pt")
+    # counted again from the text, so a special token that ended the answer is not in the count
+    return text, int(inputs["input_ids"].shape[1]), len(loaded.processor.tokenizer(text)["input_ids"])
+
+
+def _pictures_out(messages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[Image.Image]]:
+    """OpenAI parts -> the parts that chat templates know, and the pictures in their order."""
+    images: list[Image.Image] = []
+    plain = []
+    for message in messages:
+        parts = []
+        for part in message["content"]:
+            if part["type"] == "image_url":
+                data = base64.b64decode(part["image_url"]["url"].split(",", 1)[1])
+                images.append(Image.open(BytesIO(data)).convert("RGB"))
+                parts.append({"type": "image"})
+            else:
+                parts.append(part)
+        plain.append({"role": message["role"], "content": parts})
+    return plain, images
+
+
+class UrlEngine:
+    """Any OpenAI-compatible server, for example vLLM; only the gateway talks to it."""
+
+    def __init__(self, name: str, base_url: str, api_key: str | None = None) -> None:
+        """Remember the server.
+
+        Args:
+            name: the model's id at that server.
+            base_url: its address up to and including `/v1`.
+            api_key: sent as a bearer token.
+        """
+        self.name = name
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        # trust_env off: no proxy of the environment may see the pictures; redirects stay off (httpx's default)
+        self._client = httpx.AsyncClient(
+            base_url=base_url.rstrip("/") + "/", headers=headers, timeout=TIMEOUT, trust_env=False
+        )
+        self._answered = False
+        self._first = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Nothing to start: the server is somebody else's."""
+
+    async def stop(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def ready(self) -> str | None:
+        """None once the server lists our model and has answered a first request with a picture."""
+        try:
+            models = (await self._client.get("models", timeout=5.0)).raise_for_status().json()["data"]
+            names = [model["id"] for model in models]
+            if self.name not in names:
+                return f"the server does not offer {self.name!r} (it offers {', '.join(names)})"
+            async with self._first:  # whoever asks meanwhile waits for the same first answer
+                if not self._answered:
+                    await self.complete(canary())
+                    self._answered = True
+        except Refused as error:
+            return error.message
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            return f"the server does not answer: {type(error).__name__}"
+        return None
+
+    def _body(self, chat: Chat, stream: bool) -> dict[str, Any]:
+        body = {"model": self.name, "messages": chat.messages, "max_tokens": chat.max_tokens, "n": 1}
+        body |= {"temperature": chat.temperature, "seed": chat.seed, "stream": stream}
+        return body | ({"stream_options": {"include_usage": True}} if stream else {})
+
+    async def complete(self, chat: Chat) -> dict[str, Any]:
+        """Ask the server."""
+        try:
+            response = await self._client.post("chat/completions", json=self._body(chat, stream=False))
+        except httpx.TimeoutException as error:
+            raise Refused(504, "engine_timeout", "the engine took too long") from error
+        except httpx.HTTPError as error:
+            raise Refused(502, "engine_unreachable", "the engine does not answer") from error
+        if response.status_code != 200:
+            raise _engine_error(response.status_code, response.content)
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    async def stream(self, chat: Chat) -> AsyncIterator[dict[str, Any]]:
+        """Pass the server's events on, decoded."""
+        try:
+            async with self._client.stream("POST", "chat/completions", json=self._body(chat, stream=True)) as response:
+                if response.status_code != 200:
+                    raise _engine_error(response.status_code, await response.aread())
+                async for line in response.aiter_lines():
+                    if line.startswith("data:") and line[5:].strip() != "[DONE]":
+                        yield json.loads(line[5:])
+        except httpx.HTTPError as error:
+            raise Refused(502, "engine_unreachable", "the engine stopped answering") from error
+
+
+def _engine_error(status: int, body: bytes) -> Refused:
+    """The engine's refusal: a client's mistake keeps its message, anything else becomes 502."""
+    try:
+        content: Mapping[str, Any] = json.loads(body)
+        message = str(content.get("error", content).get("message", ""))[:500]  # type: ignore[union-attr]
+    except (ValueError, AttributeError):
+        message = ""
+    if status in (400, 413, 422):
+        return Refused(400, "engine_refused", message or "the engine refused the request")
+    return Refused(502, "engine_failed", f"the engine failed with {status}")
+
+
+def served_name(model: str, adapter: str | None) -> str:
+    """The id under which a model is served: the last part of its path, or of its adapter's."""
+    return Path(adapter or model).name or "model"
