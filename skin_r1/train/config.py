@@ -37,6 +37,9 @@ class SkinGRPOConfig(GRPOConfig):  # type: ignore[misc]
 
     corpus: str = field(default="", metadata={"help": "folder that `skin-r1 data build` or `phantom` wrote"})
     annotation: str = field(default="all", metadata={"help": "which training rows: sparse, dense or all"})
+    balance_diagnoses: bool = field(
+        default=False, metadata={"help": "draw every diagnosis equally often; else GRPO drifts to the commonest one"}
+    )
     reward_funcs: list[str] = field(
         default_factory=lambda: ["reward_fns.format_reward", "reward_fns.diagnosis_reward"],
         metadata={"help": "rewards by import path, for example reward_fns.grounding_reward"},

@@ -6,8 +6,9 @@ skin_r1.train.grpo --config RECIPE`.
 
 from collections.abc import Sequence
 from importlib import import_module
-from itertools import groupby
+from itertools import chain, cycle, groupby, islice
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from datasets import Dataset
@@ -70,8 +71,14 @@ def load_rewards(paths: Sequence[str]) -> list[Reward]:
     return rewards
 
 
-def training_rows(corpus: Path, annotation: str) -> Dataset:
+def training_rows(corpus: Path, annotation: str, *, balance: bool = False, seed: int = 0) -> Dataset:
     """Cases of the training split that have a diagnosis and an image, with their `prompt` column.
+
+    Args:
+        corpus: the folder.
+        annotation: `sparse`, `dense` or `all`.
+        balance: as many rows in all, but each diagnosis equally often; rare cases repeat.
+        seed: fixes which rows a balanced draw takes.
 
     Raises:
         UserError: no such row.
@@ -93,9 +100,22 @@ def training_rows(corpus: Path, annotation: str) -> Dataset:
         )
     if len(wanted) < len(rows):
         print(f"training on {len(wanted)} of {len(rows)} rows (annotation: {annotation}, labelled, with image)")
+    if balance:
+        wanted = _balanced(wanted, table["diagnosis"], seed)
     rows = rows.select(wanted)
     prompts = [messages_for(row) for row in rows.select_columns(["modality", "history"])]
     return rows.add_column("prompt", prompts)
+
+
+def _balanced(indices: Sequence[int], diagnoses: Sequence[str], seed: int) -> list[int]:
+    """As many indices as given, dealt over the diagnoses in turn; each diagnosis goes round its own shuffled cases."""
+    shuffled = list(indices)
+    Random(seed).shuffle(shuffled)
+    by_diagnosis: dict[str, list[int]] = {}
+    for index in shuffled:
+        by_diagnosis.setdefault(diagnoses[index], []).append(index)
+    turns = zip(*(cycle(by_diagnosis[name]) for name in sorted(by_diagnosis)), strict=False)
+    return list(islice(chain.from_iterable(turns), len(indices)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -105,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rewards = load_rewards(config.reward_funcs)
     if config.reward_weights and len(config.reward_weights) != len(rewards):
         raise UserError(f"reward_weights has {len(config.reward_weights)} values for {len(rewards)} reward_funcs")
-    rows = training_rows(corpus, config.annotation)
+    rows = training_rows(corpus, config.annotation, balance=config.balance_diagnoses, seed=config.seed)
     identity = {
         "stage": "grpo",
         "model": fingerprint(model_args.model_name_or_path),

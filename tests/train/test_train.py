@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 import torch
@@ -162,6 +163,13 @@ def test_preflight_counts_overlong_rows_and_runs_one_forward(corpus, checkpoint,
 )
 def test_runs_of_placeholders_collapse_to_one_per_image(ids, wanted):
     assert one_placeholder_per_image(ids, 9) == wanted
+
+
+def test_a_balanced_draw_gives_every_diagnosis_its_turn(corpus):
+    rows = training_rows(corpus, "all", balance=True, seed=1)
+    counts = Counter(rows["diagnosis"])
+    assert len(rows) == 80 and max(counts.values()) - min(counts.values()) <= 1
+    assert set(counts) == set(training_rows(corpus, "all")["diagnosis"])
 
 
 def test_training_rows_are_labelled_and_chosen_by_annotation(corpus):
