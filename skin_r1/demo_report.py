@@ -17,7 +17,7 @@ body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
   max-width: 70rem; padding: 0 1rem; }
 h1 { margin-bottom: 0; } .muted { color: var(--muted); } figure { margin: 1.5rem 0; overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { border-bottom: 1px solid var(--line); padding: .4rem .6rem; text-align: right; white-space: nowrap; }
+th, td { border-bottom: 1px solid var(--line); padding: .4rem .6rem; text-align: right; } td { white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; } td small { color: var(--muted); }
 svg text { fill: var(--ink); font: 12px system-ui, sans-serif; } svg line { stroke: var(--line); }
 svg .range { stroke: var(--mark); stroke-width: 2; } svg circle { fill: var(--mark); }
