@@ -156,6 +156,8 @@ def _refusal(error: Refused) -> JSONResponse:
     """OpenAI's error shape."""
     body = {"error": {"message": error.message, "type": "invalid_request_error", "code": error.code}}
     headers = {"Retry-After": "5"} if error.status in (429, 503) else {}
+    if error.status == 413:
+        headers["Connection"] = "close"  # or the rest of the body would still be taken in, only to be dropped
     return JSONResponse(body, error.status, headers)
 
 
