@@ -6,13 +6,16 @@ let busy = false;
 const headers = () => ($("key").value ? { Authorization: `Bearer ${$("key").value}` } : {});
 
 function choose(chosen) {
-  if (!chosen) return;
+  if (!chosen || busy) return;
   file = chosen;
+  $("result").hidden = true; // an answer never stands beside another picture
+  $("error").hidden = true;
+  $("empty").hidden = false;
   URL.revokeObjectURL($("preview").src);
   $("preview").src = URL.createObjectURL(chosen);
   $("preview").hidden = false;
   $("hint").hidden = true;
-  $("go").disabled = busy;
+  $("go").disabled = false;
 }
 
 function fill(list, items, none) {
