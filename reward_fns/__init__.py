@@ -4,14 +4,20 @@ None means that the reward does not apply to the row; a completion that does not
 deterministic, picklable, without I/O. The columns they read are those of `skin_r1.case.Case`.
 """
 
+from reward_fns.brevity import brevity_reward
+from reward_fns.consistency import consistency_reward
 from reward_fns.diagnosis import diagnosis_reward
+from reward_fns.differential import differential_reward
 from reward_fns.expected import expected_grounding_reward
 from reward_fns.format import format_reward
 from reward_fns.grounding import grounding_reward
 from reward_fns.malignancy import malignancy_reward
 
 __all__ = [
+    "brevity_reward",
+    "consistency_reward",
     "diagnosis_reward",
+    "differential_reward",
     "expected_grounding_reward",
     "format_reward",
     "grounding_reward",

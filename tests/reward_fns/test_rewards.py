@@ -1,0 +1,257 @@
+"""Every reward on a table of answers: right, nearly right, wrong, and hacks."""
+
+import math
+import pickle
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import reward_fns
+from reward_fns import (
+    brevity_reward,
+    consistency_reward,
+    diagnosis_reward,
+    differential_reward,
+    expected_grounding_reward,
+    format_reward,
+    grounding_reward,
+    malignancy_reward,
+)
+from reward_fns.check import check_rows
+from skin_r1.case import load_corpus
+from skin_r1.cli import main as skin_r1
+from skin_r1.concepts import load_concepts
+from skin_r1.reading import render
+
+
+def say(diagnosis="melanoma", malignancy="malignant", findings=(), think="Seen.", differential=()):
+    return render(think, list(findings), list(differential), diagnosis, malignancy)
+
+
+def one(reward, completion, **columns):
+    text = reward(prompts=[""], completions=[completion], **{key: [value] for key, value in columns.items()})
+    message = reward(
+        prompts=[""],
+        completions=[[{"role": "assistant", "content": completion}]],
+        **{key: [value] for key, value in columns.items()},
+    )
+    assert text == message  # a text and TRL's list of messages are read alike
+    return text[0]
+
+
+@pytest.mark.parametrize(
+    ("said", "truth", "paid"),
+    [
+        ("melanoma", "melanoma", 1.0),
+        ("Malignant Melanoma", "melanoma", 1.0),  # a synonym
+        ("melanoma in situ", "melanoma", 0.5),  # a child
+        ("melanoma", "melanoma-in-situ", 0.5),  # the parent
+        ("melanocytic nevus", "melanoma", 0.0),  # a missed malignancy
+        ("psoriasis", "melanoma", 0.0),  # another system
+        ("melanoma or melanocytic nevus", "melanoma", 0.0),  # hedging
+        ("not melanoma", "melanoma", 0.0),  # negation
+        ("the lesion", "melanoma", 0.0),
+        ("", "melanoma", 0.0),
+        ("m", "melanoma", 0.0),  # a substring
+        ("黑色素瘤", "melanoma", 0.0),  # another language: not in the vocabulary
+        ("</think> melanoma", "melanoma", 0.0),  # tag injection
+    ],
+)
+def test_diagnosis(said, truth, paid):
+    assert one(diagnosis_reward, say(said), diagnosis=truth) == paid
+
+
+def test_nearness_never_crosses_from_benign_to_malignant_for_more_than_a_quarter():
+    slugs = ["melanoma", "melanocytic-nevus", "leiomyoma", "seborrheic-keratosis", "basal-cell-carcinoma"]
+    from skin_r1.ontology import load_ontology
+
+    ontology = load_ontology()
+    for truth in slugs:
+        for said in slugs:
+            paid = one(diagnosis_reward, say(ontology.name(said)), diagnosis=truth)
+            if ontology.malignancy(said) != ontology.malignancy(truth):
+                assert paid <= 0.25
+
+
+def test_rows_without_the_fact_are_left_out():
+    gold = say()
+    assert one(diagnosis_reward, gold, diagnosis=None) is None
+    assert one(malignancy_reward, gold, malignancy=None) is None
+    assert one(grounding_reward, gold, concepts_present=[], concepts_absent=[]) is None
+    assert one(differential_reward, gold, differential=[]) is None
+    assert one(expected_grounding_reward, gold, diagnosis=None, annotation="sparse") is None
+    assert one(expected_grounding_reward, gold, diagnosis="melanoma", annotation="dense") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "paid"),
+    [
+        (say(malignancy="malignant"), 1.0),
+        (say(malignancy="benign"), 0.0),
+        (say(malignancy="benign", think="This is malignant."), 0.0),  # the field decides, not a word
+        ("malignant", 0.0),
+    ],
+)
+def test_malignancy(text, paid):
+    assert one(malignancy_reward, text, malignancy="malignant") == paid
+
+
+PRESENT, ABSENT = ["ulcer", "scale"], ["crust", "erythema"]
+EVERYTHING = [concept.name for concept in load_concepts().values()][:32]
+
+
+@pytest.mark.parametrize(
+    ("findings", "think", "low", "high"),
+    [
+        (["ulcer", "scale"], "Seen.", 1.0, 1.0),
+        (["scale", "ulcer"], "Seen.", 1.0, 1.0),  # order does not matter
+        (["ulcer", "ulcer", "scale"], "Seen.", 1.0, 1.0),  # nor does repeating
+        (["ulcer"], "Seen.", 0.6, 0.7),  # F1 of precision 1, recall 1/2
+        (["ulcer", "scale", "crust"], "Seen.", 0.7, 0.75),  # F1 0.8 less a third of 0.25
+        ([], "Seen.", 0.0, 0.0),  # nothing
+        (EVERYTHING, "Seen.", 0.0, 0.15),  # everything
+        (["crust", "erythema"], "Seen.", 0.0, 0.0),  # what is annotated absent
+        (["ulcer", "scale", "bulla"], "Seen.", 1.0, 1.0),  # one unknown is neither paid nor punished
+        (["ulcer", "scale"], "There is no ulcer.", 0.6, 0.7),  # the reasoning denies it
+        (["martian sign"] * 3, "Seen.", 0.0, 0.0),
+    ],
+)
+def test_grounding(findings, think, low, high):
+    paid = one(grounding_reward, say(findings=findings, think=think), concepts_present=PRESENT, concepts_absent=ABSENT)
+    assert low <= paid <= high
+
+
+def test_grounding_punishes_pairs_that_cannot_both_hold():
+    both = ["typical pigment network", "atypical pigment network"]
+    columns = {"concepts_present": ["atypical-pigment-network"], "concepts_absent": ["ulcer"]}
+    assert one(grounding_reward, say(findings=both), **columns) < one(
+        grounding_reward, say(findings=[both[1], "bulla"]), **columns
+    )
+
+
+def test_where_nothing_is_present_saying_nothing_is_right():
+    columns = {"concepts_present": [], "concepts_absent": ["ulcer"]}
+    assert one(grounding_reward, say(), **columns) == 1.0
+    assert one(grounding_reward, say(findings=["ulcer"]), **columns) == 0.0
+
+
+def test_expected_findings_are_paid_by_what_the_diagnosis_shows():
+    columns = {"diagnosis": "psoriasis", "annotation": "sparse"}
+    typical = one(expected_grounding_reward, say(findings=["scale", "plaque"]), **columns)
+    odd = one(expected_grounding_reward, say(findings=["bulla", "vesicle"]), **columns)
+    everything = one(expected_grounding_reward, say(findings=EVERYTHING), **columns)
+    assert typical > 0.6 > everything > odd
+    assert one(expected_grounding_reward, say(), **columns) == 0.0
+
+
+WEIGHTS = [{"diagnosis": "melanoma", "weight": 0.7}, {"diagnosis": "melanocytic-nevus", "weight": 0.3}]
+
+
+@pytest.mark.parametrize(
+    ("diagnosis", "differential", "low", "high"),
+    [
+        ("melanoma", ["melanocytic nevus"], 1.0, 1.0),
+        ("melanocytic nevus", ["melanoma"], 0.7, 0.9),
+        ("melanoma", [], 0.7, 0.9),
+        ("psoriasis", ["lichen planus"], 0.0, 0.0),
+        ("melanoma", ["melanocytic nevus", "psoriasis", "rosacea"], 1.0, 1.0),  # more names gain nothing
+        ("melanoma", ["melanoma", "melanoma"], 0.7, 0.9),  # nor do repeats
+    ],
+)
+def test_differential(diagnosis, differential, low, high):
+    paid = one(differential_reward, say(diagnosis, differential=differential), differential=WEIGHTS)
+    assert low <= paid <= high
+
+
+def test_consistency():
+    agreed = say(findings=["ulcer"], think="There is an ulcer.")
+    assert one(consistency_reward, agreed) == 1.0
+    assert one(consistency_reward, say(findings=["ulcer"], think="There is scale.")) == 0.5
+    assert one(consistency_reward, say(findings=["ulcer"], think="There is no ulcer.", malignancy="benign")) == 0.0
+    assert one(consistency_reward, "melanoma") == 0.0
+
+
+@pytest.mark.parametrize(("words", "paid"), [(3, 0.5), (6, 1.0), (220, 1.0), (330, 0.5), (600, 0.0)])
+def test_brevity(words, paid):
+    assert one(brevity_reward, say(think="word " * words)) == pytest.approx(paid)
+
+
+COLUMNS = {
+    "diagnosis": "melanoma",
+    "malignancy": "malignant",
+    "concepts_present": PRESENT,
+    "concepts_absent": ABSENT,
+    "differential": WEIGHTS,
+    "annotation": "dense",
+}
+GOLD = say(findings=["ulcer", "scale"], think="There is an ulcer and scale, so melanoma.", differential=["nevus"])
+HACKS = ["", " ", "melanoma", "<think></think>{}", GOLD + GOLD, GOLD.replace("</think>", ""), "A or B or C", "null"]
+
+
+@pytest.mark.parametrize("name", reward_fns.__all__)
+def test_contract(name):
+    reward = getattr(reward_fns, name)
+    texts = [GOLD, *HACKS]
+    columns = {key: [value] * len(texts) for key, value in COLUMNS.items()}
+    paid = reward(prompts=[""] * len(texts), completions=texts, trainer_state=None, **columns)
+    assert len(paid) == len(texts)
+    assert paid[0] in (1.0, None)
+    assert all(value in (0.0, None) for value in paid[1:])
+    assert pickle.loads(pickle.dumps(reward)) is reward
+    assert reward.__name__ == name
+    assert reward(prompts=[], completions=[], **{key: [] for key in columns}) == []
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.sampled_from([GOLD, *HACKS]), max_size=8).flatmap(lambda t: st.tuples(st.just(t), st.permutations(t)))
+)
+def test_a_completion_is_paid_by_itself_alone(pair):
+    texts, permuted = pair
+    for name in reward_fns.__all__:
+        reward = getattr(reward_fns, name)
+        columns = {key: [value] * len(texts) for key, value in COLUMNS.items()}
+        paid = dict(zip(texts, reward(completions=texts, **columns), strict=True))
+        assert reward(completions=permuted, **columns) == [paid[text] for text in permuted]
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.text())
+def test_any_text_is_paid_within_bounds(text):
+    for name in reward_fns.__all__:
+        value = getattr(reward_fns, name)(completions=[text], **{key: [value] for key, value in COLUMNS.items()})[0]
+        assert value is None or (0.0 <= value <= 1.0 and math.isfinite(value))
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rewards") / "corpus"
+    sizes = ["--dense", "30", "--sparse", "30", "--validation", "2", "--test", "6", "--image_size", "32"]
+    assert skin_r1(["phantom", "--out", str(folder), *sizes]) == 0
+    return folder
+
+
+def test_check_passes_on_a_corpus_and_fails_on_a_generous_reward(corpus, capsys):
+    assert skin_r1(["rewards", "check", "--corpus", str(corpus)]) == 0
+    assert "0 faults" in capsys.readouterr().out
+    rows = list(load_corpus(corpus, "train").remove_columns("images"))[:5]
+
+    def diagnosis_reward(completions, **_):
+        return [1.0 if "melanoma" in c[0]["content"] else 0.1 for c in completions]
+
+    assert check_rows(rows, [diagnosis_reward]).faults
+
+
+def test_score_reads_predictions_and_names_bad_lines(corpus, tmp_path, capsys):
+    case = load_corpus(corpus, "test")[0]["case_id"]
+    good = tmp_path / "p.jsonl"
+    good.write_text(f'{{"case_id": "{case}", "completion": "melanoma"}}\n')
+    command = ["rewards", "score", "--corpus", str(corpus), "--predictions"]
+    assert skin_r1([*command, str(good)]) == 0
+    assert "format_reward" in capsys.readouterr().out
+    for text, says in [("{", "row 1"), ('{"case_id": "x", "completion": ""}', "unknown case"), ("", "no prediction")]:
+        bad = tmp_path / "bad.jsonl"
+        bad.write_text(text)
+        assert skin_r1([*command, str(bad)]) == 2
+        assert says in capsys.readouterr().err
