@@ -94,7 +94,10 @@ async def _ask_chunk(
     requests: Sequence[dict[str, Any]], settings: Settings, cache: AnswerCache
 ) -> list[tuple[str | None, str]]:
     client = openai.AsyncOpenAI(
-        base_url=settings.base_url or None, api_key=os.environ.get("OPENAI_API_KEY", "none"), max_retries=0, timeout=300
+        base_url=settings.base_url or None,
+        api_key=os.environ.get("OPENAI_API_KEY", "none"),
+        max_retries=0,
+        timeout=300,
     )
     gate = asyncio.Semaphore(settings.concurrency)
 

@@ -14,7 +14,6 @@ from reward_fns import (
     diagnosis_reward,
     differential_reward,
     expected_grounding_reward,
-    format_reward,
     grounding_reward,
     malignancy_reward,
 )
