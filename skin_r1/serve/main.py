@@ -50,7 +50,8 @@ def make_engine(recipe: ServeRecipe) -> "Engine":
     Raises:
         UserError: no such engine or model, or vLLM is not installed.
     """
-    from skin_r1.serve.engine import TransformersEngine, UrlEngine, served_name
+    from skin_r1.serve.engine import TransformersEngine, served_name
+    from skin_r1.serve.remote import UrlEngine
     from skin_r1.serve.vllm import VllmEngine
 
     name = recipe.name or served_name(recipe.model, recipe.adapter)

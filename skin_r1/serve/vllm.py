@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from skin_r1.errors import problem
-from skin_r1.serve.engine import UrlEngine
+from skin_r1.serve.remote import UrlEngine
 
 RESTARTS = 3
 STABLE_SECONDS = 600.0  # after so long without a fault the count of restarts begins anew
