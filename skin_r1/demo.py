@@ -81,9 +81,7 @@ def road(out: Path, seed: int, smoke: bool) -> list[Stage]:
 def controls(out: Path, seed: int, smoke: bool) -> list[Stage]:
     """The two alternatives to GRPO, each given the seconds that GRPO trained."""
     seconds = _facts(out / "grpo")["train_runtime"]
-    # As many steps as SFT made in that time, so that the schedule can run to its end; the clock still decides.
-    steps = max(1, round(seconds * _facts(out / "sft")["train_steps_per_second"]))
-    limit = ["--max_steps", str(steps), "--max_seconds", f"{seconds:.0f}"] + (SMOKE["sft"] if smoke else [])
+    limit = ["--max_seconds", f"{seconds:.0f}"] + (SMOKE["sft"] if smoke else [])
     return [
         Stage(
             f"control: SFT continued for {seconds:.0f} s",

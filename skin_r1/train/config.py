@@ -16,7 +16,7 @@ class SkinSFTConfig(SFTConfig):  # type: ignore[misc]
     rationales: str = field(default="", metadata={"help": "folder that `skin-r1 distill` wrote"})
     freeze_vision: bool = field(default=False, metadata={"help": "train the language model and projector only"})
     max_seconds: float | None = field(
-        default=None, metadata={"help": "stop after this wall time of training, for controls of equal compute"}
+        default=None, metadata={"help": "train for this wall time, the rate falling to 0: controls of equal compute"}
     )
     tiny_image_size: int = field(default=56, metadata={"help": "pixels, for `model_name_or_path: tiny`"})
     max_length: int | None = field(default=None, metadata={"help": "null: never truncate image tokens"})

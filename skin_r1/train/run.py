@@ -19,7 +19,11 @@ from skin_r1.train.config import plain
 
 
 class TimeLimit(TrainerCallback):  # type: ignore[misc]
-    """Stop training after a wall time; the clock starts with the first step."""
+    """Stop training after a wall time, the learning rate falling linearly to 0 on the way.
+
+    A schedule over steps cannot know how many steps fit into a time; one over time can. The clock starts with the
+    first step.
+    """
 
     def __init__(self, seconds: float | None) -> None:
         """Take the limit in seconds; None never stops."""
@@ -29,6 +33,13 @@ class TimeLimit(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Start the clock."""
         self.started = time.monotonic()
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Scale the scheduler's learning rate by the share of the time that is left."""
+        if self.seconds is not None:
+            left = max(0.0, 1 - (time.monotonic() - self.started) / self.seconds)
+            for group in kwargs["optimizer"].param_groups:
+                group["lr"] *= left  # the scheduler sets the rate anew after each step
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         """Ask the trainer to stop once the time is up."""

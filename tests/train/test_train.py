@@ -16,6 +16,7 @@ from skin_r1.errors import UserError
 from skin_r1.models import load
 from skin_r1.train.grpo import one_placeholder_per_image, training_rows
 from skin_r1.train.preflight import check_forward, check_rewards, drop_overlong
+from skin_r1.train.run import TimeLimit
 from tests.train.conftest import ROOT, SMALL_GRPO, SMALL_SFT, TINY
 
 pytestmark = pytest.mark.pipeline
@@ -176,3 +177,21 @@ def test_training_rows_are_labelled_and_chosen_by_annotation(corpus):
     dense, sparse, both = (training_rows(corpus, which) for which in ("dense", "sparse", "all"))
     assert (len(dense), len(sparse), len(both)) == (40, 40, 80)
     assert all(row["annotation"] == "sparse" and not row["concepts_present"] for row in sparse)
+
+
+def test_a_time_limit_ends_training_and_lets_the_rate_fall(rationales, tmp_path):
+    limit = ["--max_steps", "100000", "--max_seconds", "4", "--lr_scheduler_type", "constant", "--logging_steps", "1"]
+    assert sft(rationales, tmp_path / "timed", *limit) == 0
+    assert 1 < facts(tmp_path / "timed")["steps"] < 1000
+    assert 4 <= facts(tmp_path / "timed")["train_runtime"] < 60
+    before, after = weights(tmp_path / "timed" / "base"), weights(tmp_path / "timed")
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
+def test_the_rate_is_scaled_by_the_time_that_is_left():
+    limit = TimeLimit(10.0)
+    limit.on_train_begin(None, None, None)
+    limit.started -= 7.5
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.4)
+    limit.on_pre_optimizer_step(None, None, None, optimizer=optimizer)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1, abs=0.01)
