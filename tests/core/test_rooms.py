@@ -1,4 +1,4 @@
-"""Who may import whom (docs/design.md), and what `import skin_r1` may cost."""
+"""Who may import whom (CONTRIBUTING.md), and what `import skin_r1` may cost."""
 
 import ast
 import subprocess
