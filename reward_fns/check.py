@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import reward_fns
-from skin_r1.concepts import concept_name, load_concepts
+from skin_r1.concepts import load_concepts
+from skin_r1.gold import gold_answer
 from skin_r1.ontology import load_ontology
 from skin_r1.reading import messages_for, render
 
@@ -22,16 +23,6 @@ class CheckResult:
 
     table: Mapping[str, Mapping[str, float | None]]
     faults: tuple[str, ...]
-
-
-def gold_answer(row: Mapping[str, Any]) -> str:
-    """The right answer by the row's own annotation. A sparse row names no finding: none is known to be there."""
-    ontology = load_ontology()
-    names = [concept_name(slug) for slug in row["concepts_present"]]
-    ranked = sorted(row["differential"], key=lambda item: -item["weight"])
-    others = [ontology.name(item["diagnosis"]) for item in ranked if item["diagnosis"] != row["diagnosis"]]
-    think = f"Seen: {', '.join(names) or 'nothing marked'}. This is {ontology.name(row['diagnosis'])}."
-    return render(think, names, others, ontology.name(row["diagnosis"]), row["malignancy"])
 
 
 def answers(row: Mapping[str, Any]) -> dict[str, str]:

@@ -6,21 +6,11 @@ from typing import Any
 import torch
 from datasets import Dataset
 
-from skin_r1.concepts import concept_name
 from skin_r1.errors import UserError, problem
+from skin_r1.gold import gold_answer
 from skin_r1.models import with_image_parts
-from skin_r1.ontology import load_ontology
-from skin_r1.reading import render
 
 Reward = Callable[..., list[float | None]]
-
-
-def gold_completion(row: Mapping[str, Any]) -> str:
-    """The answer that is right by the row's own annotation; sparse rows name no finding."""
-    names = [concept_name(slug) for slug in row["concepts_present"]]
-    seen = f"There is {', '.join(names)}." if names else "The label decides."
-    diagnosis = load_ontology().name(row["diagnosis"])
-    return render(f"{seen} This is {diagnosis}.", names, [], diagnosis, row["malignancy"])
 
 
 def check_rewards(rewards: Sequence[Reward], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -34,7 +24,7 @@ def check_rewards(rewards: Sequence[Reward], rows: Sequence[Mapping[str, Any]]) 
     """
     columns = {key: [row[key] for row in rows] for key in rows[0] if key not in ("images", "prompt")}
     prompts = [row["prompt"] for row in rows]
-    gold = [[{"role": "assistant", "content": gold_completion(row)}] for row in rows]
+    gold = [[{"role": "assistant", "content": gold_answer(row)}] for row in rows]
     empty = [[{"role": "assistant", "content": ""}] for _ in rows]
     for reward in rewards:
         name = getattr(reward, "__name__", repr(reward))
