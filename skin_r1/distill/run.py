@@ -145,13 +145,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         UserError: the corpus has no dense case, the output exists, or nothing passed verification.
     """
-    from skin_r1.manifest import write_manifest
+    from skin_r1.manifest import check_replaceable, write_manifest
     from skin_r1.recipe import read_recipe
 
     (recipe,) = read_recipe((DistillRecipe,), argv, prog="skin-r1 distill", about=ABOUT)
-    out = Path(recipe.output_dir)
-    if (out / "manifest.json").is_file() and not recipe.overwrite:
-        raise problem("rationales are already there", file=out, next_step="another --output_dir, or --overwrite true")
+    if not recipe.output_dir:
+        raise problem("no place for the rationales", column="output_dir", next_step="--output_dir runs/rationales")
+    out = Path(recipe.output_dir).resolve()
+    check_replaceable(out, "rationales", overwrite=recipe.overwrite)
     partial = out.with_name(out.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

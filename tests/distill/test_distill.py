@@ -107,6 +107,17 @@ def test_the_command_writes_whole_folders_and_refuses_to_overwrite(corpus, tmp_p
     assert not out.with_name("rationales.partial").exists()
 
 
+@pytest.mark.parametrize("overwrite", ["false", "true"])
+def test_a_folder_of_something_else_is_never_replaced(corpus, tmp_path, overwrite, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    for place in (tmp_path / "mine", corpus, tmp_path, ""):
+        command = ["distill", "--corpus", str(corpus), "--output_dir", str(place), "--overwrite", overwrite]
+        assert skin_r1(command) == 2
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
+    assert (corpus / "manifest.json").is_file()
+
+
 def test_a_corpus_without_dense_cases_says_so(tmp_path, capsys):
     corpus = tmp_path / "sparse"
     sizes = ["--dense", "0", "--sparse", "4", "--validation", "2", "--test", "2", "--image_size", "32"]
