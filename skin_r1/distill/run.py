@@ -17,7 +17,7 @@ TEACHERS = ("compose", "answer_only", "openai")
 ABOUT = """Write rationales from annotated findings and keep those that can be verified.
 
 Teachers: compose (deterministic prose from the findings), openai (any OpenAI-compatible endpoint that sees the image),
-answer_only (the label without a rationale, over the sparse cases: the plain alternative).
+answer_only (the label without a rationale, over all labelled cases: the plain alternative).
 
 Example: skin-r1 distill --config recipes/tiny/distill.yaml --corpus runs/demo/corpus --output_dir runs/demo/rationales"""
 
