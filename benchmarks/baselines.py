@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from eval.files import whole_folder
 from eval.predictions import Prediction, append, start
 from eval.run import check_images
 from eval.score import score_predictions
@@ -31,6 +30,7 @@ from skin_r1.errors import problem
 from skin_r1.manifest import write_manifest
 from skin_r1.ontology import load_ontology
 from skin_r1.reading import render
+from skin_r1.whole import whole_folder
 
 Pixels = NDArray[np.uint8]  # [cases, SIDE, SIDE, 3]
 Labels = NDArray[np.intp]  # [cases]

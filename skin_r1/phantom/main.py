@@ -2,8 +2,6 @@
 
 import hashlib
 import io
-import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,7 +11,6 @@ import numpy as np
 from tqdm import tqdm
 
 from skin_r1.case import SPLITS, Case, Split, to_dataset
-from skin_r1.errors import problem
 from skin_r1.manifest import write_manifest
 from skin_r1.ontology import load_ontology
 from skin_r1.phantom.findings import (
@@ -26,6 +23,7 @@ from skin_r1.phantom.findings import (
     draw_findings,
 )
 from skin_r1.phantom.render import draw
+from skin_r1.whole import whole_folder
 from skin_r1.wording import KNOWLEDGE
 
 SKIN_TYPES = tuple(range(1, 7))
@@ -101,26 +99,20 @@ def write_corpus(recipe: PhantomRecipe) -> Path:
     """Draw and write the corpus; the folder appears only when it is whole.
 
     Raises:
-        UserError: the folder exists and `overwrite` is not set.
+        UserError: the folder exists and `overwrite` is not set, or holds something else than a corpus.
     """
     out = Path(recipe.out)
-    if out.exists() and not recipe.overwrite:
-        raise problem("the folder exists", file=out, next_step="give another --out, or --overwrite true")
-    partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
     counts: dict[str, Counter[str]] = {}
-    for split in SPLITS:
-        drawn = list(cases(recipe, split))
-        (partial / split).mkdir(parents=True)
-        to_dataset(drawn).to_parquet(str(partial / split / "part-0.parquet"))
-        counts[split] = Counter(f"{case.annotation} {case.diagnosis}" for case in drawn)
     config = {**asdict(recipe), "out": None, "overwrite": None}  # where it lies does not change what it is
     outputs = {"cases": counts, "ceiling_accuracy": ceiling(recipe.sharpness)}
     tables = {"expectations": KNOWLEDGE / "expectations.tsv", "assumed": Path(__file__).with_name("assumed.tsv")}
-    write_manifest(partial, kind="corpus", config=config, inputs=tables, outputs=outputs)
-    shutil.rmtree(out, ignore_errors=True)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(partial, out)
+    with whole_folder(out, kind="corpus", overwrite=recipe.overwrite) as folder:
+        for split in SPLITS:
+            drawn = list(cases(recipe, split))
+            (folder / split).mkdir()
+            to_dataset(drawn).to_parquet(str(folder / split / "part-0.parquet"))
+            counts[split] = Counter(f"{case.annotation} {case.diagnosis}" for case in drawn)
+        write_manifest(folder, kind="corpus", config=config, inputs=tables, outputs=outputs)
     return out
 
 

@@ -208,11 +208,11 @@ def test_existing_output(ham: Writer, tmp_path: Path) -> None:
     run("ham10000", root, out)
     assert "--overwrite" in refused("ham10000", root, out)
     run("ham10000", root, out, "--overwrite", "--seed", "1")
-    assert "replace the dataset" in refused("ham10000", root, tmp_path, "--overwrite")
+    assert "replace its own input" in refused("ham10000", root, tmp_path, "--overwrite")
     other = tmp_path / "thesis"
     other.mkdir()
     (other / "chapter.txt").write_text("dear")
-    assert "this is none" in refused("ham10000", root, other, "--overwrite")
+    assert "holds something else" in refused("ham10000", root, other, "--overwrite")
     assert (other / "chapter.txt").read_text() == "dear"
 
 

@@ -103,7 +103,7 @@ def test_the_command_writes_whole_folders_and_refuses_to_overwrite(corpus, tmp_p
     table = pd.read_parquet(out / "train.parquet")
     assert len(table) == 60 and {"case_id", "prompt", "completion", "images"} <= set(table.columns)
     assert json.loads((out / "manifest.json").read_text())["outputs"]["train"] == {"kept": 60}
-    assert skin_r1(command) == 2 and "already there" in capsys.readouterr().err
+    assert skin_r1(command) == 2 and "exists already" in capsys.readouterr().err
     assert not out.with_name("rationales.partial").exists()
 
 

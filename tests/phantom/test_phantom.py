@@ -230,6 +230,19 @@ def test_an_existing_folder_is_refused_and_left_as_it_is(corpus, capsys):
     assert not Path(f"{corpus}.partial").exists()
 
 
+def test_overwrite_replaces_a_corpus_and_nothing_else(tmp_path, capsys):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work")
+    assert skin_r1(["phantom", "--out", str(mine), *SIZES, "--overwrite", "true"]) == 2
+    assert "something else" in capsys.readouterr().err and (mine / "thesis.txt").read_text() == "years of work"
+    small = ["--dense", "2", "--sparse", "2", "--validation", "1", "--test", "1", "--image_size", "32"]
+    assert skin_r1(["phantom", "--out", str(tmp_path / "a"), *small]) == 0
+    first = digest(tmp_path / "a")
+    assert skin_r1(["phantom", "--out", str(tmp_path / "a"), *small, "--seed", "8", "--overwrite", "true"]) == 0
+    assert digest(tmp_path / "a") != first
+
+
 def test_an_unknown_key_and_a_bad_sharpness_are_refused(tmp_path, capsys):
     recipe = tmp_path / "phantom.yaml"
     recipe.write_text("dense: 4\nsharpnes: 2\n")
