@@ -1,7 +1,7 @@
 """`skin-r1 rewards check`: prove on your own rows that gold answers are paid and hacks are not, before any GPU hour."""
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,19 @@ from skin_r1.concepts import load_concepts
 from skin_r1.gold import gold_answer
 from skin_r1.ontology import load_ontology
 from skin_r1.reading import messages_for, render
+from skin_r1.rewards import Reward, load_rewards
 
-Reward = Callable[..., list[float | None]]
 # Rewards of the truth: gold must be 1 where they speak. The others look at the answer's form alone.
 TRUTH = ("diagnosis_reward", "malignancy_reward", "grounding_reward", "differential_reward")
+# Means over the rows that a hack may earn at most.
+CAPS = {
+    ("diagnosis_reward", "two diagnoses"): 0.0,
+    ("diagnosis_reward", "wrong diagnosis"): 0.25,
+    ("malignancy_reward", "wrong diagnosis"): 0.0,
+    ("grounding_reward", "all findings"): 0.3,
+}
+# Speaks on label-only rows alone, where the gold answer can name no finding.
+GOLD_SILENT = ("expected_grounding_reward",)
 
 
 @dataclass(frozen=True)
@@ -72,13 +81,19 @@ def check_rows(rows: Sequence[Mapping[str, Any]], rewards: Sequence[Reward]) -> 
                     faults.append(f"{name} pays the gold answer {value} on {row['case_id']}")
                 if kind in ("empty", "name alone", "answer twice") and value not in (None, 0.0):
                     faults.append(f"{name} pays {value} for {kind!r} on {row['case_id']}")
-    truth = [name for name in table if name in TRUTH]
-    for kind in ("all findings", "two diagnoses", "wrong diagnosis"):
-        means = [value for name in truth if (value := table[name][kind]) is not None]
-        gold = [value for name in truth if (value := table[name]["gold"]) is not None]
-        if means and gold and sum(means) / len(means) >= sum(gold) / len(gold):
-            faults.append(f"the hack {kind!r} is paid as much as gold: {sum(means) / len(means):.3f}")
+        faults += _overpaid(name, table[name])
     return CheckResult(table, tuple(dict.fromkeys(faults)))
+
+
+def _overpaid(name: str, paid: Mapping[str, float | None]) -> list[str]:
+    """Hacks that earn more than they may: our rewards have caps, any other must not pay a hack above gold."""
+    faults = []
+    for kind in ("all findings", "two diagnoses", "wrong diagnosis"):
+        value, gold = paid[kind], paid["gold"]
+        most = CAPS.get((name, kind), gold)
+        if value is not None and most is not None and value > most and name not in GOLD_SILENT:
+            faults.append(f"{name} pays the hack {kind!r} {value:.3f} on average; at most {most:.3f} is right")
+    return faults
 
 
 def _soft(name: str, row: Mapping[str, Any]) -> bool:
@@ -107,16 +122,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--split", default="train")
-    parser.add_argument("--limit", type=int, default=500, help="rows, spread over the split (default: 500)")
+    parser.add_argument("--limit", type=int, default=500, help="at most so many rows, spread over the split")
+    parser.add_argument(
+        "--reward_funcs", nargs="+", metavar="MODULE.NAME", help="rewards to check (default: all of reward_fns)"
+    )
     options = parser.parse_args(argv)
     from skin_r1.case import load_corpus
-    from skin_r1.errors import UserError
+    from skin_r1.errors import UserError, problem
 
+    if options.limit < 1:
+        raise problem("--limit counts from 1", found=options.limit, allowed="1 or more")
+    rewards = load_rewards(options.reward_funcs or [f"reward_fns.{name}" for name in reward_fns.__all__])
     table = load_corpus(options.corpus, options.split).remove_columns("images")
-    rows = [row for row in table.select(range(0, len(table), max(1, len(table) // options.limit))) if row["diagnosis"]]
+    step = -(-len(table) // options.limit) or 1  # an empty split has no row to step over
+    rows = [row for row in table.select(range(0, len(table), step)) if row["diagnosis"]]
     if not rows:
         raise UserError(f"no row of {options.corpus}/{options.split} has a diagnosis")
-    result = check_rows(rows, [getattr(reward_fns, name) for name in reward_fns.__all__])
+    result = check_rows(rows, rewards)
     print(show(result))
     for fault in result.faults[:20]:
         print(f"fault: {fault}")

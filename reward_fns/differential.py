@@ -22,12 +22,16 @@ def differential_reward(
     counted, a repeated name counts once, so a long list gains nothing.
 
     Returns:
-        One value per completion in [0, 1]; None where the case has no weights.
+        One value per completion in [0, 1]; None where the case has no weight above 0.
     """
     return [
-        _score(reading, {item["diagnosis"]: float(item["weight"]) for item in weights}) if weights else None
-        for reading, weights in zip(readings(completions), differential, strict=True)
+        _score(reading, weights) if weights else None
+        for reading, weights in zip(readings(completions), map(_positive, differential), strict=True)
     ]
+
+
+def _positive(differential: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    return {item["diagnosis"]: float(item["weight"]) for item in differential if item["weight"] > 0}
 
 
 def _score(reading: Reading | None, weights: Mapping[str, float]) -> float:

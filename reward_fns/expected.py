@@ -1,12 +1,13 @@
 """Grounding without annotation: are the asserted findings those that the true diagnosis is known for?"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from reward_fns.answers import Completion, readings
-from reward_fns.grounding import asserted_findings
+from reward_fns.grounding import FREE_UNKNOWN, asserted_findings
 from skin_r1.concepts import expectations
 
 LEAST_IMAGES = 10  # fewer annotated images of a diagnosis say nothing
@@ -20,42 +21,43 @@ def expected_grounding_reward(
     annotation: Sequence[str],
     **columns: Any,
 ) -> list[float | None]:
-    """Mean support of the asserted findings by the true diagnosis, for cases that carry the label only.
+    """F1 that the asserted findings would have on average over cases of the true diagnosis; for label-only cases.
 
-    Support of a finding is P(finding | diagnosis) / (P(finding | diagnosis) + P(finding)), from the counts of
-    `knowledge/expectations.tsv` with (k + 1/2) / (n + 1): 0.5 where the diagnosis does not matter, near 1 where the
-    finding is typical of it, near 0 where it is not seen in it. It is weak evidence: it says what is usual, not what is
-    there, so give it a small weight. None where the case is annotated, where no diagnosis is known, or where the table
-    knows none of the asserted findings; 0 where the text does not parse or asserts no finding.
+    With p(f) = P(f | diagnosis) from the counts of `knowledge/expectations.tsv`, (k + 1/2) / (n + 1), asserted findings
+    S, and findings that the table does not hold for this diagnosis beyond `FREE_UNKNOWN` U (names that are no finding
+    among them):
+
+        reward = 2 sum of p(f) over S / (|S| + U + sum of p(f) over all findings of the table)
+
+    a ratio of expectations. Typical findings pay, unusual ones and long lists cost, and one typical finding alone pays
+    less than all of them. It is weak evidence: it says what is usual, not what is there, so give it a small weight.
+
+    Returns:
+        One value per completion in [0, 1]. None where the case is annotated, or its diagnosis is unknown or has fewer
+        than `LEAST_IMAGES` annotated images; 0 where the text does not parse or asserts no finding.
     """
     scores: list[float | None] = []
     for reading, truth, kind in zip(readings(completions), diagnosis, annotation, strict=True):
-        if truth is None or kind == "dense" or not _table_knows(truth):
+        usual = _usual(truth) if truth is not None and kind != "dense" else {}
+        if not usual:
             scores.append(None)
         elif reading is None:
             scores.append(0.0)
         else:
-            asserted, _ = asserted_findings(reading)
-            supports = [s for s in (_support(truth, slug) for slug in asserted) if s is not None]
-            scores.append(math.fsum(supports) / len(supports) if supports else 0.0)
+            asserted, strangers = asserted_findings(reading)
+            known = [usual[slug] for slug in asserted if slug in usual]
+            unknown = max(0, len(asserted) - len(known) + strangers - FREE_UNKNOWN)
+            scores.append(2 * math.fsum(known) / (len(known) + unknown + math.fsum(usual.values())))
     return scores
 
 
 @cache
-def _table_knows(diagnosis: str) -> bool:
-    return any(d == diagnosis and count.total >= LEAST_IMAGES for (d, _), count in expectations().items())
-
-
-@cache
-def _marginal(finding: str) -> float:
-    counts = [count for (_, slug), count in expectations().items() if slug == finding]
-    return (sum(c.positives for c in counts) + 0.5) / (sum(c.total for c in counts) + 1)
-
-
-@cache
-def _support(diagnosis: str, finding: str) -> float | None:
-    count = expectations().get((diagnosis, finding))
-    if count is None or count.total < LEAST_IMAGES:
-        return None
-    p = (count.positives + 0.5) / (count.total + 1)
-    return p / (p + _marginal(finding))
+def _usual(diagnosis: str) -> Mapping[str, float]:
+    """P(finding | diagnosis) of the findings annotated on enough images of the diagnosis."""
+    return MappingProxyType(
+        {
+            finding: (count.positives + 0.5) / (count.total + 1)
+            for (slug, finding), count in expectations().items()
+            if slug == diagnosis and count.total >= LEAST_IMAGES
+        }
+    )

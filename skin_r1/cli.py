@@ -19,7 +19,7 @@ COMMANDS = {
     "sft": ("skin_r1.train.sft", "supervised fine-tuning on rationales"),
     "grpo": ("skin_r1.train.grpo", "GRPO with diagnosis and grounding rewards"),
     "rewards check": ("reward_fns.check", "prove the rewards on your rows before paying for a GPU"),
-    "rewards score": ("reward_fns.score", "what each reward pays a file of predictions"),
+    "rewards score": ("eval.rewards", "what each reward pays a file of predictions"),
     "eval run": ("eval.run", "model -> predictions.jsonl"),
     "eval score": ("eval.score", "predictions -> summary.json and report.html"),
     "eval compare": ("eval.compare", "two scored runs, paired"),

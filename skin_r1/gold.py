@@ -5,7 +5,7 @@ from typing import Any
 
 from skin_r1.concepts import concept_name
 from skin_r1.ontology import load_ontology
-from skin_r1.reading import render
+from skin_r1.reading import MAX_DIFFERENTIAL, render
 
 
 def gold_answer(row: Mapping[str, Any]) -> str:
@@ -21,4 +21,4 @@ def gold_answer(row: Mapping[str, Any]) -> str:
     ranked = sorted(row["differential"], key=lambda item: -item["weight"])
     others = [ontology.name(item["diagnosis"]) for item in ranked if item["diagnosis"] != row["diagnosis"]]
     think = f"Seen: {', '.join(names) or 'nothing marked'}. This is {ontology.name(row['diagnosis'])}."
-    return render(think, names, others, ontology.name(row["diagnosis"]), row["malignancy"])
+    return render(think, names, others[:MAX_DIFFERENTIAL], ontology.name(row["diagnosis"]), row["malignancy"])

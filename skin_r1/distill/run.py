@@ -47,6 +47,9 @@ class DistillRecipe:
         ):
             if getattr(self, name) not in allowed:
                 raise problem("unknown choice in a recipe", column=name, found=getattr(self, name), allowed=allowed)
+        for name, value in (("concurrency", self.concurrency), ("limit", self.limit), ("max_tokens", self.max_tokens)):
+            if value is not None and value < 1:
+                raise problem(f"{name} counts from 1", column=name, found=value, allowed="1 or more")
         if self.teacher == "openai" and not self.model:
             raise problem("the openai teacher needs a model", column="model", next_step="set model: and base_url:")
 

@@ -23,7 +23,8 @@ from skin_r1.ontology import load_ontology
 from skin_r1.reading import messages_for
 
 ATTEMPTS = 6
-CHUNK = 256  # rows asked at a time: the rest wait outside of memory
+CHUNK = 256  # rows read at a time: the rest wait outside of memory
+HOPELESS = 20  # requests that fail one after another before the run is given up
 RETRIED = (408, 409, 429)  # and every 5xx
 HINT = (
     "\n\nYou are writing a teaching example. The findings that experts annotated on this image are: {findings}. "
@@ -31,6 +32,10 @@ HINT = (
     "to the diagnosis as if you saw only the image. Use the findings' exact names. Claim no other finding. Do not "
     "mention annotations or that the diagnosis was given."
 )
+
+
+class MalformedReply(Exception):
+    """A reply of status 200 that holds no answer: an error page, no choices, no text."""
 
 
 class Settings(Protocol):
@@ -75,13 +80,15 @@ def ask_all(
         is asked again by the next run.
 
     Raises:
-        UserError: the endpoint refuses the key or does not know the model: no later request could fare better.
+        UserError: the endpoint refuses the key, does not know the model, or failed `HOPELESS` requests in a row: no
+            later request could fare better. What was answered until then is in the cache.
     """
     cache = AnswerCache(cache_path)
+    streak: list[str] = []
     try:
         for start in range(0, len(rows), CHUNK):
             chunk = [rows[index] for index in range(start, min(start + CHUNK, len(rows)))]
-            answers = asyncio.run(_ask_chunk([request_for(row, settings) for row in chunk], settings, cache))
+            answers = asyncio.run(_ask_chunk(chunk, settings, cache, streak))
             for row, (text, reason) in zip(chunk, answers, strict=True):
                 yield row, text, reason
     finally:
@@ -91,8 +98,9 @@ def ask_all(
 
 
 async def _ask_chunk(
-    requests: Sequence[dict[str, Any]], settings: Settings, cache: AnswerCache
+    rows: Sequence[Mapping[str, Any]], settings: Settings, cache: AnswerCache, streak: list[str]
 ) -> list[tuple[str | None, str]]:
+    """Answers in the order of the rows; `streak` holds the reasons of the latest failures in a row."""
     client = openai.AsyncOpenAI(
         base_url=settings.base_url or None,
         api_key=os.environ.get("OPENAI_API_KEY", "none"),
@@ -101,26 +109,34 @@ async def _ask_chunk(
     )
     gate = asyncio.Semaphore(settings.concurrency)
 
-    async def one(request: dict[str, Any]) -> tuple[str | None, str]:
-        key = request_key(request)
-        known = cache.get(key)
-        if known is not None:
-            return known, ""
-        async with gate:
+    async def one(row: Mapping[str, Any]) -> tuple[str | None, str]:
+        async with gate:  # the request holds the images: only as many are built as may be sent
+            request = request_for(row, settings)
+            key = request_key(request)
+            known = cache.get(key)
+            if known is not None:
+                return known, ""
             try:
                 text, prompt, completion = await _ask(client, request)
-            except openai.APIError as error:
-                return None, f"teacher: {type(error).__name__}"
+            except (openai.APIError, MalformedReply) as error:
+                reason = f"teacher: {type(error).__name__}: {str(error)[:200]}"
+                streak.append(reason)
+                if len(streak) >= HOPELESS:
+                    raise problem(
+                        f"the last {len(streak)} requests failed",
+                        found=streak[-1],
+                        next_step="mend the endpoint and run again: what was answered is not asked twice",
+                    ) from error
+                return None, reason
+        streak.clear()
         cache.put(key, text, prompt, completion)
         return text, ""
 
     async with client:
-        return list(await asyncio.gather(*(one(request) for request in requests)))
+        return list(await asyncio.gather(*(one(row) for row in rows)))
 
 
 async def _ask(client: openai.AsyncOpenAI, request: dict[str, Any]) -> tuple[str, int, int]:
-    from skin_r1.reading import message_text
-
     retrying = AsyncRetrying(
         stop=stop_after_attempt(ATTEMPTS), wait=_wait, retry=retry_if_exception(_may_pass), reraise=True
     )
@@ -128,19 +144,31 @@ async def _ask(client: openai.AsyncOpenAI, request: dict[str, Any]) -> tuple[str
         async for attempt in retrying:
             with attempt:
                 reply = await client.chat.completions.create(**request)
+                text = _content(reply)
     except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
         raise UserError(f"the teacher refuses the key: {error}\n  next:    export OPENAI_API_KEY=...") from error
     except openai.NotFoundError as error:
         raise problem("the teacher does not know the model", found=request["model"], next_step=str(error)) from error
+    except ValueError as error:  # a body that says JSON and is none
+        raise MalformedReply(str(error)) from error
     usage = reply.usage
-    text = message_text(reply.choices[0].message.model_dump())
     return text, usage.prompt_tokens if usage else 0, usage.completion_tokens if usage else 0
+
+
+def _content(reply: Any) -> str:
+    """The answer's text. A reasoning model's private thoughts (`reasoning_content`) are no rationale."""
+    if isinstance(reply, openai.types.chat.ChatCompletion):
+        for choice in reply.choices or ():
+            if choice.message and isinstance(choice.message.content, str) and choice.message.content.strip():
+                return choice.message.content
+    shown = reply if isinstance(reply, str) else reply.model_dump_json(exclude_unset=True)
+    raise MalformedReply(f"no answer in {shown[:120]!r}")
 
 
 def _may_pass(error: BaseException) -> bool:
     if isinstance(error, openai.APIStatusError):
         return error.status_code in RETRIED or error.status_code >= 500
-    return isinstance(error, openai.APIConnectionError)  # timeouts are connection errors
+    return isinstance(error, openai.APIConnectionError | MalformedReply | ValueError)  # timeouts are the first
 
 
 _backoff = wait_random_exponential(multiplier=0.5, max=60)

@@ -5,7 +5,6 @@ skin_r1.train.grpo --config RECIPE`.
 """
 
 from collections.abc import Sequence
-from importlib import import_module
 from itertools import chain, cycle, groupby, islice
 from pathlib import Path
 from random import Random
@@ -19,8 +18,9 @@ from skin_r1.errors import UserError, problem
 from skin_r1.models import vision_token_ids
 from skin_r1.reading import messages_for
 from skin_r1.recipe import read_recipe
+from skin_r1.rewards import load_rewards
 from skin_r1.train.config import SkinGRPOConfig
-from skin_r1.train.preflight import Reward, check_forward, check_rewards, drop_overlong
+from skin_r1.train.preflight import check_forward, check_rewards, drop_overlong
 from skin_r1.train.run import TimeLimit, checkpoint_to_resume, fingerprint, finite_or_stop, load_for_training, save
 
 ABOUT = """Improve a model with GRPO: group-relative rewards on sparsely labelled cases.
@@ -49,26 +49,6 @@ def one_placeholder_per_image(ids: Sequence[int], placeholder: int) -> list[int]
     for identifier, run in groupby(ids):
         out += [identifier] if identifier == placeholder else list(run)
     return out
-
-
-def load_rewards(paths: Sequence[str]) -> list[Reward]:
-    """Rewards by import path.
-
-    Raises:
-        UserError: the module or the name does not exist.
-    """
-    rewards = []
-    for path in paths:
-        module_name, _, name = path.rpartition(".")
-        try:
-            module = import_module(module_name)
-        except (ImportError, ValueError) as error:
-            raise problem("no such reward module", column="reward_funcs", found=path, next_step=str(error)) from error
-        if not hasattr(module, name):
-            choices = [f"{module_name}.{key}" for key in vars(module) if key.endswith("_reward")]
-            raise problem("no such reward", column="reward_funcs", found=path, allowed=choices)
-        rewards.append(getattr(module, name))
-    return rewards
 
 
 def training_rows(corpus: Path, annotation: str, *, balance: bool = False, seed: int = 0) -> Dataset:

@@ -1,6 +1,6 @@
 """What is checked before a single step is paid for: the rewards, the rows' length, one forward pass."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -9,8 +9,7 @@ from datasets import Dataset
 from skin_r1.errors import UserError, problem
 from skin_r1.gold import gold_answer
 from skin_r1.models import with_image_parts
-
-Reward = Callable[..., list[float | None]]
+from skin_r1.rewards import Reward
 
 
 def check_rewards(rewards: Sequence[Reward], rows: Sequence[Mapping[str, Any]]) -> None:

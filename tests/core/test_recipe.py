@@ -9,8 +9,8 @@ from trl import ModelConfig
 
 from skin_r1.errors import UserError
 from skin_r1.recipe import read_recipe
+from skin_r1.rewards import load_rewards
 from skin_r1.train.config import SkinGRPOConfig, SkinSFTConfig
-from skin_r1.train.grpo import load_rewards
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import uvicorn
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
 from skin_r1.case import load_corpus
 from skin_r1.cli import main as skin_r1
@@ -90,6 +90,59 @@ def test_each_fault_is_named(rows):
     assert fault(say(row, think="There is an ulcer without crust.", findings=["ulcer"]), row) is None
 
 
+CASE = {
+    "diagnosis": "melanoma", "malignancy": "malignant", "concepts_present": ["ulcer", "scale"],
+    "concepts_absent": ["crust"], "history": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("think", "kind"),
+    [
+        ("The annotated findings are ulcer and scale.", "hint"),
+        ("An ulcer and scale. The confirmed diagnosis was given as melanoma.", "hint"),
+        ("Experts saw an ulcer and scale.", "hint"),
+        ("An ulcer and scale. Histology shows atypical cells.", "unseen"),
+        ("An ulcer with scale, firm on palpation.", "unseen"),
+        ("A 70-year-old patient with an ulcer and scale.", "unseen"),
+        ("The patient reports growth. Ulcer and scale.", "unseen"),
+        ("An ulcer and scale. This suggests psoriasis.", "contradiction"),
+        ("An ulcer and scale. The picture is most consistent with a seborrheic keratosis.", "contradiction"),
+        ("An ulcer and scale. The lesion is benign.", "contradiction"),
+        ("An ulcer and scale. This suggests melanoma. Less likely: psoriasis, which would fit scale.", None),
+        ("An ulcer and scale. This does not fit psoriasis. It is likely malignant.", None),
+        ("An ulcer and scale. Together they point to a malignant melanocytic neoplasm, here melanoma.", None),
+        ("An ulcer and scale. It is not benign.", None),
+    ],
+)
+def test_prose_that_betrays_the_hint_or_says_what_nobody_sees_is_rejected(think, kind):
+    text = render(think, ["ulcer", "scale"], [], "Melanoma", "malignant")
+    reason = fault(text, CASE)
+    assert (reason is None) if kind is None else reason is not None and reason.startswith(kind + ":"), reason
+
+
+def test_history_may_be_told_when_the_prompt_tells_it():
+    row = CASE | {"history": "Age 70 years. Itches."}
+    think = "A 70-year-old patient with an ulcer and scale. This suggests melanoma."
+    assert fault(render(think, ["ulcer", "scale"], [], "Melanoma", "malignant"), row) is None
+    wrong = think.replace("70", "17")
+    assert fault(render(wrong, ["ulcer", "scale"], [], "Melanoma", "malignant"), row).startswith("unseen:")
+
+
+@pytest.mark.parametrize(
+    ("findings", "differential", "kind"),
+    [
+        ([], [], "finding"),
+        (["ulcer"], ["purple measles of Mars"], "differential"),
+        (["ulcer"], ["psoriasis", "Psoriasis"], "differential"),
+        (["ulcer"], ["psoriasis", "dermatofibroma"], None),
+    ],
+)
+def test_the_json_names_findings_and_known_diagnoses_once(findings, differential, kind):
+    reason = fault(render("An ulcer.", findings, differential, "Melanoma", "malignant"), CASE)
+    assert (reason is None) if kind is None else reason is not None and reason.startswith(kind + ":"), reason
+
+
 def test_answers_alone_claim_nothing(rows):
     row = rows[0]
     assert fault(answer_only(row), row, answer_only=True) is None
@@ -128,7 +181,13 @@ def test_a_corpus_without_dense_cases_says_so(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("options", "says"), [(["--teacher", "gpt"], "compose"), (["--teacher", "openai"], "needs a model")]
+    ("options", "says"),
+    [
+        (["--teacher", "gpt"], "compose"),
+        (["--teacher", "openai"], "needs a model"),
+        (["--concurrency", "0"], "1 or more"),
+        (["--limit", "-3"], "1 or more"),
+    ],
 )
 def test_a_wrong_choice_is_refused(options, says, capsys):
     assert skin_r1(["distill", *options]) == 2
@@ -140,7 +199,8 @@ class Endpoint:
 
     def __init__(self):
         self.asked = 0
-        self.trouble = []  # status codes to answer first
+        self.trouble = []  # status codes, or whole bodies of status 200, to answer first
+        self.thoughts = None  # what a reasoning model thinks aside
         self.app = FastAPI()
         self.app.post("/v1/chat/completions")(self.answer)
         config = uvicorn.Config(self.app, host="127.0.0.1", port=0, log_level="error")
@@ -156,6 +216,9 @@ class Endpoint:
         body = await request.json()
         if self.trouble:
             code = self.trouble.pop(0)
+            if isinstance(code, str):
+                kind = "text/html" if code.startswith("<") else "application/json"
+                return Response(code, media_type=kind)
             return JSONResponse({"error": {"message": "trouble"}}, code, headers={"retry-after": "0.05"})
         parts = body["messages"][0]["content"]
         assert parts[0]["image_url"]["url"].startswith("data:image/png;base64,")
@@ -167,7 +230,7 @@ class Endpoint:
         if diagnosis == "psoriasis":
             diagnosis = "melanoma"  # a teacher that errs
         answer = render(f"There is {', '.join(names) or 'nothing'}.", names, [], diagnosis, malignancy)
-        message = {"role": "assistant", "content": answer}
+        message = {"role": "assistant", "content": answer, "reasoning_content": self.thoughts}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
         return {
@@ -213,6 +276,49 @@ def test_an_endpoint_that_stays_down_costs_the_case_not_the_run(rows, corpus, en
     assert first[1] is None and first[2].startswith("teacher: InternalServerError") and second[1]
     again = list(teacher.ask_all(table.select([0, 1]), recipe, tmp_path / "cache.sqlite"))
     assert again[0][1] and again[1][1] == second[1] and endpoint.asked == 4
+
+
+def asked(corpus, endpoint, cache, count=1, **changes):
+    import datasets
+
+    recipe = DistillRecipe(corpus=str(corpus), teacher="openai", model="m", base_url=endpoint.url, **changes)
+    table = load_corpus(corpus, "train").cast_column("images", datasets.List(datasets.Image(decode=False)))
+    return list(teacher.ask_all(table.select(range(count)), recipe, cache))
+
+
+NO_ANSWERS = (
+    '{"error": {"message": "busy"}}',
+    '{"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": []}',
+    "<html>Bad gateway</html>",
+    '{"id": "1", "choi',
+    '{"id":"1","object":"chat.completion","created":0,"model":"m","choices":[{"index":0,"finish_reason":"stop",'
+    '"message":{"role":"assistant","content":null}}]}',
+)
+
+
+@pytest.mark.parametrize("body", NO_ANSWERS)
+def test_a_reply_without_an_answer_is_asked_again_and_then_counted(corpus, endpoint, tmp_path, monkeypatch, body):
+    monkeypatch.setattr(teacher, "ATTEMPTS", 2)
+    endpoint.trouble = [body]
+    ((_, text, _),) = asked(corpus, endpoint, tmp_path / "a.sqlite")
+    assert text and endpoint.asked == 2
+    endpoint.trouble = [body, body]
+    ((_, text, reason),) = asked(corpus, endpoint, tmp_path / "b.sqlite")
+    assert text is None and reason.startswith("teacher: MalformedReply: ")
+
+
+def test_private_thoughts_are_no_rationale(corpus, endpoint, tmp_path):
+    endpoint.thoughts = "The user gave me the diagnosis."
+    ((row, text, _),) = asked(corpus, endpoint, tmp_path / "a.sqlite")
+    assert "The user" not in text and isinstance(parse(text), Reading)
+
+
+def test_an_endpoint_that_answers_nothing_is_given_up(corpus, endpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr(teacher, "ATTEMPTS", 1)
+    endpoint.trouble = [400] * 60
+    with pytest.raises(UserError, match=r"last 20 requests failed(.|\n)*trouble"):
+        asked(corpus, endpoint, tmp_path / "a.sqlite", count=40)
+    assert endpoint.asked < 40
 
 
 @pytest.mark.parametrize(("code", "says"), [(401, "refuses the key"), (404, "does not know the model")])

@@ -21,7 +21,9 @@ from reward_fns.check import check_rows
 from skin_r1.case import load_corpus
 from skin_r1.cli import main as skin_r1
 from skin_r1.concepts import load_concepts
-from skin_r1.reading import render
+from skin_r1.gold import gold_answer
+from skin_r1.ontology import load_ontology
+from skin_r1.reading import Reading, parse, render
 
 
 def say(diagnosis="melanoma", malignancy="malignant", findings=(), think="Seen.", differential=()):
@@ -140,7 +142,9 @@ def test_expected_findings_are_paid_by_what_the_diagnosis_shows():
     typical = one(expected_grounding_reward, say(findings=["scale", "plaque"]), **columns)
     odd = one(expected_grounding_reward, say(findings=["bulla", "vesicle"]), **columns)
     everything = one(expected_grounding_reward, say(findings=EVERYTHING), **columns)
-    assert typical > 0.6 > everything > odd
+    one_alone = one(expected_grounding_reward, say(findings=["scale"]), **columns)
+    junk = one(expected_grounding_reward, say(findings=["scale", "plaque", "blip", "blop", "blup", "blap"]), **columns)
+    assert typical > one_alone > everything > odd and typical > junk > one_alone / 2
     assert one(expected_grounding_reward, say(), **columns) == 0.0
 
 
@@ -242,6 +246,34 @@ def test_check_passes_on_a_corpus_and_fails_on_a_generous_reward(corpus, capsys)
     assert check_rows(rows, [diagnosis_reward]).faults
 
 
+GENEROUS = """
+def keen_reward(completions, **columns):  # likes length, whatever is said
+    texts = [c if isinstance(c, str) else c[0]["content"] for c in completions]
+    return [min(1.0, len(t) / 2000) if "<think>" in t and t.count("<think>") == 1 else 0.0 for t in texts]
+"""
+
+
+def test_check_reads_a_users_own_reward_and_finds_what_it_falls_for(corpus, tmp_path, monkeypatch, capsys):
+    (tmp_path / "my_rewards.py").write_text(GENEROUS)
+    monkeypatch.chdir(tmp_path)
+    command = ["rewards", "check", "--corpus", str(corpus), "--reward_funcs"]
+    assert skin_r1([*command, "my_rewards.keen_reward"]) == 1
+    said = capsys.readouterr().out
+    assert "keen_reward pays the hack 'all findings'" in said
+    assert skin_r1([*command, "reward_fns.diagnosis_reward", "--limit", "7"]) == 0
+    assert int(capsys.readouterr().out.splitlines()[-1].split()[0]) <= 7
+    assert skin_r1([*command, "reward_fns.diagnosis_reward", "--limit", "0"]) == 2
+    assert "1 or more" in capsys.readouterr().err
+
+
+def test_weights_of_zero_and_long_differentials_break_nothing():
+    many = [{"diagnosis": slug, "weight": 0.1} for slug in list(load_ontology().nodes)[20:34]]
+    row = {"diagnosis": many[0]["diagnosis"], "malignancy": "benign", "concepts_present": [], "differential": many}
+    assert isinstance(parse(gold_answer(row)), Reading)
+    nothing = [{"diagnosis": "melanoma", "weight": 0.0}]
+    assert one(differential_reward, say(), differential=nothing) is None
+
+
 def test_score_reads_predictions_and_names_bad_lines(corpus, tmp_path, capsys):
     case = load_corpus(corpus, "test")[0]["case_id"]
     good = tmp_path / "p.jsonl"
@@ -249,7 +281,7 @@ def test_score_reads_predictions_and_names_bad_lines(corpus, tmp_path, capsys):
     command = ["rewards", "score", "--corpus", str(corpus), "--predictions"]
     assert skin_r1([*command, str(good)]) == 0
     assert "format_reward" in capsys.readouterr().out
-    for text, says in [("{", "row 1"), ('{"case_id": "x", "completion": ""}', "unknown case"), ("", "no prediction")]:
+    for text, says in [("{", "row 1"), ('{"case_id": "x", "completion": ""}', "does not hold"), ("", "is empty")]:
         bad = tmp_path / "bad.jsonl"
         bad.write_text(text)
         assert skin_r1([*command, str(bad)]) == 2

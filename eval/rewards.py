@@ -1,12 +1,11 @@
 """`skin-r1 rewards score`: what each reward pays a file of predictions."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import reward_fns
-from skin_r1.errors import problem
+from eval.predictions import match, read_predictions
 from skin_r1.reading import messages_for
 
 
@@ -24,26 +23,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     from skin_r1.case import load_corpus
 
-    cases = {row["case_id"]: row for row in load_corpus(options.corpus, options.split).remove_columns("images")}
-    rows, completions = [], []
-    if not options.predictions.is_file():
-        raise problem("no such file", file=options.predictions, next_step="skin-r1 eval run writes one")
-    for number, line in enumerate(options.predictions.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            entry = json.loads(line)
-            case_id, completion = entry["case_id"], entry["completion"]
-        except (ValueError, KeyError, TypeError) as error:
-            needs = "an object with case_id and completion"
-            raise problem(
-                "bad prediction", file=options.predictions, row=number, found=line[:80], allowed=needs
-            ) from error
-        if case_id not in cases:
-            where = f"a case of {options.corpus}/{options.split}"
-            raise problem("unknown case", file=options.predictions, row=number, found=case_id, allowed=where)
-        rows.append(cases[case_id])
-        completions.append(completion)
-    if not rows:
-        raise problem("the file holds no prediction", file=options.predictions)
+    cases = load_corpus(options.corpus, options.split).remove_columns("images").to_list()
+    said = read_predictions(options.predictions)
+    ids = [case["case_id"] for case in cases]
+    paired = match(said, ids, path=options.predictions, split=options.split, allow_missing=True)
+    rows = [case for case, prediction in zip(cases, paired, strict=True) if prediction]
+    completions = [prediction.completion for prediction in paired if prediction]
     columns = {key: [row[key] for row in rows] for key in rows[0]}
     prompts = [messages_for(row) for row in rows]
     for name in reward_fns.__all__:
@@ -51,4 +36,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         spoken = [value for value in paid if value is not None]
         mean = f"{sum(spoken) / len(spoken):.3f}" if spoken else "does not apply"
         print(f"{name:<28}{mean:>16}   n = {len(spoken)}")
+    print(f"{len(rows)} of the split's {len(cases)} cases have a prediction")
     return 0
