@@ -22,6 +22,7 @@ CAPS = {
     ("malignancy_reward", "wrong diagnosis"): 0.0,
     ("grounding_reward", "all findings"): 0.3,
 }
+SLACK = 0.01  # a form reward cannot know that a diagnosis (scar) is also the name of a finding
 # Speaks on label-only rows alone, where the gold answer can name no finding.
 GOLD_SILENT = ("expected_grounding_reward",)
 
@@ -91,7 +92,7 @@ def _overpaid(name: str, paid: Mapping[str, float | None]) -> list[str]:
     for kind in ("all findings", "two diagnoses", "wrong diagnosis"):
         value, gold = paid[kind], paid["gold"]
         most = CAPS.get((name, kind), gold)
-        if value is not None and most is not None and value > most and name not in GOLD_SILENT:
+        if value is not None and most is not None and value > most + SLACK and name not in GOLD_SILENT:
             faults.append(f"{name} pays the hack {kind!r} {value:.3f} on average; at most {most:.3f} is right")
     return faults
 

@@ -21,7 +21,8 @@ def diagnosis_reward(
     """Graded by the tree: 1 exact or synonym, 0.5 parent, child or sibling, 0.25 same grandparent, else 0.
 
     Steps as in the hierarchical accuracy of Melan-Dx (npj Digit Med 2026, doi 10.1038/s41746-026-02357-3). Where the
-    named diagnosis is benign and the truth malignant, or the reverse, the credit is at most 0.25. A differential that
+    malignancies of the named and the true diagnosis differ, the credit is at most 0.25, unless one is premalignant and
+    the other malignant. A differential that
     repeats the diagnosis is fine; an unknown name, a text that does not parse, or two diagnoses in one string score 0.
 
     Args:

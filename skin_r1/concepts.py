@@ -5,7 +5,7 @@
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from skin_r1.taxonomy import load_ontology
 from skin_r1.vocabulary import (
@@ -107,7 +107,8 @@ def _lexicon() -> tuple[dict[tuple[str, ...], str | None], int]:
     return out, max(map(len, out))
 
 
-def mentions(text: str) -> list[Mention]:
+@lru_cache(maxsize=4096)  # rewards and evaluation read the same reasoning several times
+def mentions(text: str) -> tuple[Mention, ...]:
     """Find the concepts that a text names, in order, longest wording first.
 
     Names of diseases are skipped as a whole, so "blue nevus" claims no blue color. Negation reaches forward from words
@@ -120,7 +121,7 @@ def mentions(text: str) -> list[Mention]:
         # A full stop inside a number ("1.5 mm") ends nothing that matters: numbers are no concept words.
         out += _clause_mentions(text, start, end)
         start = end + 1
-    return out
+    return tuple(out)
 
 
 def _clause_mentions(text: str, start: int, end: int) -> list[Mention]:

@@ -60,7 +60,7 @@ def compose(row: Mapping[str, Any], *, seed: int, length: str = "short", order: 
     Args:
         row: a dense Case row with a diagnosis.
         seed: with the case id, fixes the wording.
-        length: `short` is 15 to 40 words in one wording, for small models; `full` varies the wording and names what
+        length: `short` is at most 60 words in one wording, for small models; `full` varies the wording and names what
             supports the diagnosis, what is absent and why each neighbour is less likely.
         order: findings in the vocabulary's order (`canonical`, learnable by a small model) or `shuffled`.
 
@@ -102,10 +102,14 @@ def compose(row: Mapping[str, Any], *, seed: int, length: str = "short", order: 
 
 
 def _telling_absences(row: Mapping[str, Any], others: Sequence[str]) -> list[str]:
-    """Absent findings that a neighbour usually shows: what is not there counts too. At most one a neighbour."""
+    """Absent findings that a neighbour usually shows and the truth shows less often. At most one a neighbour."""
     found = []
     for other in others:
-        expected = [(support(other, slug) or 0.0, slug) for slug in row["concepts_absent"]]
+        expected = [
+            (there, slug)
+            for slug in row["concepts_absent"]
+            if (there := support(other, slug) or 0.0) > (support(row["diagnosis"], slug) or 0.0)
+        ]
         likely = max(expected, default=(0.0, ""))
         if likely[0] >= 0.5 and likely[1] not in found:
             found.append(likely[1])
