@@ -1,6 +1,7 @@
 """From an adapter's rows and the images taken in to Case records: labels, groups, splits, findings."""
 
 import hashlib
+import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,7 +46,8 @@ def assemble(
             Validation and test keep all, so that claims can be scored there.
         seed: of splits and of that choice.
     """
-    labels = {label: resolve(label, dataset=adapter.NAME) for label in {row.label for row in rows} if label}
+    said = {row.label for row in rows} | {label for row in rows for label, _ in row.differential}
+    labels = {label: resolve(label, dataset=adapter.NAME) for label in said if label}
     diagnoses = [(labels[row.label].diagnosis or row.label) if row.label else "" for row in rows]
     found = [images.get(row.native_id) for row in rows]
     merged = group_rows(
@@ -64,7 +66,7 @@ def assemble(
             candidates.setdefault(group, diagnosis)
     dense = choose_share(candidates, dense_fraction, seed) | {g for g, s in splits.items() if s != "train"}
     cases = [
-        _case(adapter, row, image, labels.get(row.label or ""), group, splits[group], findings, group in dense)
+        _case(adapter, row, image, labels, group, splits[group], findings, group in dense)
         for row, image, group, findings in zip(rows, found, groups, seen, strict=True)
     ]
     conflicts = [
@@ -101,24 +103,26 @@ def _case(
     adapter: Adapter,
     row: Raw,
     image: Prepared | None,
-    resolution: Resolution | None,
+    labels: Mapping[str, Resolution],
     group: str,
     split: Any,
     findings: tuple[tuple[str, ...], tuple[str, ...], bool],
     dense: bool,
 ) -> Case:
     present, absent, measured = findings
+    resolution = labels.get(row.label or "")
     known = dense and bool(present or absent)
     return Case(
         case_id=f"{adapter.NAME}/{row.native_id}",
         dataset=adapter.NAME,
         images=[{"bytes": image.encoded, "path": image.name}] if image else [],
-        modality=adapter.MODALITY,
+        modality=row.modality or adapter.MODALITY,
         patient_id=row.patient_id,
         lesion_id=row.lesion_id,
         diagnosis=resolution.diagnosis if resolution else None,
         diagnosis_raw=row.label,
         malignancy=resolution.malignancy if resolution else None,
+        differential=_weights(row, labels),
         concepts_present=list(present) if known else [],
         concepts_absent=list(absent) if known else [],
         # A row with both kinds says `measured`, the weaker of the two.
@@ -132,6 +136,19 @@ def _case(
         license=adapter.LICENSE,
         checksum=hashlib.sha256(image.encoded).hexdigest() if image else None,
     )
+
+
+def _weights(row: Raw, labels: Mapping[str, Resolution]) -> list[dict[str, Any]]:
+    """The graded label over diagnoses, weights summing to 1; empty when any of its labels leads nowhere."""
+    weights: dict[str, float] = defaultdict(float)
+    for label, weight in row.differential:
+        slug = labels[label].diagnosis
+        if slug is None:
+            return []  # what is left would be more certain than the raters were
+        weights[slug] += weight
+    total = math.fsum(weights.values())
+    ranked = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
+    return [{"diagnosis": slug, "weight": weight / total} for slug, weight in ranked]
 
 
 def _label_facts(rows: Sequence[Raw], labels: Mapping[str, Resolution]) -> dict[str, Any]:

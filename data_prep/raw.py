@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 if TYPE_CHECKING:  # it brings in the datasets library, which `--help` and `data list` can do without
     from skin_r1.case import Modality
 
 MaskKind = Literal["file", "black"]
+Confirmed = Literal["histopathology", "confocal", "consensus", "follow-up", "single rater"]
+CONFIRMED: tuple[Confirmed, ...] = get_args(Confirmed)
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,9 @@ class Raw:
         image: file name or stem of the image.
         present, absent: slugs of findings that people annotated.
         skin_type: Fitzpatrick 1-6, or None.
+        modality: of this image, where it is not the dataset's.
+        differential: (label as written, weight) pairs of a graded label, weights above 0 in any unit; else empty.
+        confirmed: how the label was made sure, strongest first in `CONFIRMED`; None where the dataset does not say.
     """
 
     native_id: str
@@ -35,6 +40,9 @@ class Raw:
     skin_type: int | None = None
     present: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
+    modality: "Modality | None" = None
+    differential: tuple[tuple[str, float], ...] = ()
+    confirmed: "Confirmed | None" = None
 
 
 @dataclass(frozen=True)
