@@ -68,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 "path": list(found.path),
                 "malignancy": found.malignancy,
                 "match": found.match,
+                "via": found.via,
                 "candidates": list(found.candidates),
             }
             print(json.dumps(line, ensure_ascii=False))

@@ -9,12 +9,13 @@ keratosis", which it is not, as "naevus sebaceus" is to "nevus sebaceous", which
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
+from skin_r1.labels import LabelForm, alarms, contradicts, looser_forms, read_label
+from skin_r1.likeness import nearest
 from skin_r1.taxonomy import LEVELS, MALIGNANCIES, Level, Malignancy, Node, Ontology, load_ontology
-from skin_r1.wording import KNOWLEDGE, normalize, read_tsv
+from skin_r1.wording import KNOWLEDGE, canonical_word, normalize, read_tsv
 
 __all__ = [
     "LEVELS",
@@ -43,9 +44,9 @@ class Resolution:
         path: slugs from coarse to fine, ending in `diagnosis`; empty without one.
         malignancy: of `diagnosis`, or None.
         match: `exact` (preferred name or slug), `synonym`, `code` (a dataset's own code), `broader` (the node is wider
-            than the label, or the label covers several diagnoses), `none`.
-        via: the committed text or mapping file that decided.
-        candidates: up to five slugs that look alike, for a person to judge; never used by the program.
+            than the label, the label names it with doubt, or it covers several diagnoses), `none`.
+        via: the committed text or mapping file that decided, or why nothing did.
+        named: for a label that names diagnoses without being one of them ("r/o melanoma", "A vs B"), their slugs.
     """
 
     label: str
@@ -54,7 +55,14 @@ class Resolution:
     malignancy: Malignancy | None
     match: Match
     via: str | None = None
-    candidates: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """Without a diagnosis: what the label names, else up to five slugs that look alike; never used by the program."""
+        if self.diagnosis is not None or read_label(self.label).kind == "nothing":
+            return ()
+        return self.named or nearest(normalize(self.label))
 
 
 # Words that say where or how sure, not what: dropping them leaves the same diagnosis.
@@ -69,6 +77,7 @@ _NARROWING = frozenset(
 
 
 _ABBREVIATION = re.compile(r"[A-Z/]{1,6}")
+_SORTS = {"inflammatory": "non-neoplastic", "nonneoplastic": "non-neoplastic"}
 
 
 @cache
@@ -98,9 +107,11 @@ def _forms(label: str) -> Iterator[str]:
     if comma:
         yield f"{tail} {head}"
     # Brackets that hold an abbreviation or a filing word add nothing; any other qualifier narrows (see `_wider`).
-    bare = re.sub(r"[\[(]([A-Z]{2,6}|disorder|finding)[\])]", " ", label)
+    bare = re.sub(r"[\[(]([A-Z]{2,6}|disorder|finding|morphologic abnormality)[\])]", " ", label)
     if bare != label:
         yield bare
+    if inside := re.fullmatch(r"\s*([^()]+?)\s*\(([^()]+)\)\s*", label):  # "SK (seborrheic keratosis)"
+        yield from (one for one, other in (inside.groups(), inside.groups()[::-1]) if _ABBREVIATION.fullmatch(other))
     left, dash, right = label.partition(" - ")
     if dash:
         yield f"{right} {left}"
@@ -110,6 +121,9 @@ def _forms(label: str) -> Iterator[str]:
         while words and words[-1] in _EMPTY:
             words.pop()
         yield " ".join(words[1:] if words and words[0] in _EMPTY else words)
+    # File and class names: "Darier_s_Disease", "BasalCellCarcinoma", "herpes-zoster-12".
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", re.sub(r"(?<=\w)[ _-]s(?=[ _-])", "", label))
+    yield re.sub(r"[ _-]*\d+$", "", spaced)
 
 
 def _wider(label: str) -> Iterator[str]:
@@ -119,17 +133,43 @@ def _wider(label: str) -> Iterator[str]:
     yield " ".join(word for word in words if word not in _NARROWING)
 
 
+@cache
+def _by_words() -> dict[tuple[str, ...], str]:
+    """Sorted words of a name -> slug, where no other node's name has the same words."""
+    tree = load_ontology()
+    owners: dict[tuple[str, ...], set[str]] = {}
+    for text, slug in (*tree.names.items(), *tree.synonyms.items()):
+        words = [word for word in text.split() if word not in _EMPTY]
+        if len(words) > 1:
+            owners.setdefault(tuple(sorted(words)), set()).add(slug)
+    return {words: next(iter(slugs)) for words, slugs in owners.items() if len(slugs) == 1}
+
+
 def _named(label: str) -> str | None:
     """The node that a label names in one of its committed rewritings."""
     tree = load_ontology()
-    return next((slug for form in _forms(label) if (slug := tree.lookup(form))), None)
+    if found := next((slug for form in _forms(label) if (slug := tree.lookup(form))), None):
+        return found
+    words = [word for word in normalize(label).split() if word not in _EMPTY]
+    if slug := _by_words().get(tuple(sorted(words))):
+        return slug
+    # "malignant melanoma, superficial spreading": the sort is said twice
+    for sort in {"malignant", "benign"} & set(words):
+        rest = [word for word in words if word != sort]
+        slug = _by_words().get(tuple(sorted(rest))) or tree.lookup(" ".join(rest))
+        if slug and tree.malignancy(slug) == sort:
+            return slug
+    return None
 
 
+@lru_cache(maxsize=1 << 16)  # datasets repeat their labels
 def resolve(label: str, dataset: str | None = None) -> Resolution:
     """Find the node that a dataset's label means.
 
     The order is: the dataset's own committed table, exact names and synonyms, an ISIC path, harmless rewritings
-    (comma inversion, `NOS`), codes on which all tables agree, then a wider node (`broader`). Never by likeness.
+    (comma inversion, word order, `NOS`), codes on which all tables agree, the label's grammar (doubt, denial, lists; see
+    `skin_r1.labels`), then a wider node (`broader`). Never by likeness, and never to a node of another malignancy than
+    the words left out speak of.
 
     Args:
         label: as the dataset writes it: a name, a code or an ISIC path such as `Benign:...:Nevus:Blue nevus`.
@@ -137,38 +177,84 @@ def resolve(label: str, dataset: str | None = None) -> Resolution:
     """
     tree = load_ontology()
     key = normalize(label)
-
-    def answer(slug: str | None, match: Match, via: str) -> Resolution:
-        if slug is None:
-            return Resolution(label, None, (), None, "none", via, _candidates(key))
-        return Resolution(label, slug, tree.path(slug), tree.malignancy(slug), match, via)
-
     own = _mappings().get(_dataset_key(dataset), {}) if dataset else {}
     if key in own:
-        return answer(*own[key])
+        return _answer(label, *own[key])
+    form = read_label(label)
+    if "?" in label and form.kind != "plain":  # `normalize` does not see it
+        return _composite(label, form, dataset)
     if key in tree.names:
-        return answer(tree.names[key], "exact", key)
+        return _answer(label, tree.names[key], "exact", key)
+    if found := _isic(label):
+        return found
+    if slug := _named(label):
+        return _answer(label, slug, "synonym", key)
+    codes = {table[key] for table in _mappings().values() if key in table}
+    if len({slug for slug, _, _ in codes}) == 1:
+        return _answer(label, *sorted(codes, key=str)[0])
+    if form.kind != "plain":
+        return _composite(label, form, dataset)
+    for text in (*_forms(label), *_wider(label)):
+        words = normalize(text)
+        slug = tree.narrower.get(words) or tree.lookup(text)
+        if slug and not contradicts(_without(label, words), tree.malignancy(slug)):
+            return _answer(label, slug, "broader", words)
+    for form in looser_forms(label):
+        found = _composite(label, form, dataset)
+        if found.diagnosis:
+            return found
+    return Resolution(label, None, (), None, "none")
+
+
+def _answer(label: str, slug: str | None, match: Match, via: str) -> Resolution:
+    if slug is None:
+        return Resolution(label, None, (), None, "none", via)
+    tree = load_ontology()
+    return Resolution(label, slug, tree.path(slug), tree.malignancy(slug), match, via)
+
+
+def _isic(label: str) -> Resolution | None:
+    """The deepest known node of a colon-joined path; a path that ends on a shelf says no more than the shelf."""
+    tree = load_ontology()
     parts = [part.strip() for part in label.split(":")]
     for end in range(len(parts), 0, -1):
         path = ":".join(parts[:end])
         if slug := tree.isic_paths.get(path) or (_named(parts[end - 1]) if end > 1 else None):
-            # An ISIC path that ends on a shelf says no more than the shelf.
+            if {parts[0].casefold(), tree.malignancy(slug)} == {"benign", "malignant"}:
+                return Resolution(label, None, (), None, "none", "sorted", (slug,))
             whole = end == len(parts) and tree.nodes[slug].level in ("diagnosis", "subtype")
-            return answer(slug, "synonym" if whole else "broader", path)
-    if slug := _named(label):
-        return answer(slug, "synonym", key)
-    found = {table[key] for name, table in _mappings().items() if key in table}
-    if len({slug for slug, _, _ in found}) == 1:
-        return answer(*sorted(found, key=str)[0])
-    for form in (*_forms(label), *_wider(label)):
-        if slug := tree.narrower.get(normalize(form)) or tree.lookup(form):
-            return answer(slug, "broader", normalize(form))
-    return Resolution(label, None, (), None, "none", None, _candidates(key))
+            return _answer(label, slug, "synonym" if whole else "broader", path)
+    return None
 
 
-def _candidates(key: str) -> tuple[str, ...]:
-    """Up to five slugs whose names look like `key`, most alike first."""
+def _composite(label: str, form: LabelForm, dataset: str | None) -> Resolution:
+    """A label that is more than a name; `broader` at best."""
     tree = load_ontology()
-    texts = {**tree.narrower, **tree.synonyms, **tree.names}
-    near = get_close_matches(key, texts, n=10, cutoff=0.5)
-    return tuple(dict.fromkeys(texts[text] for text in near))[:5]
+    parts = [resolve(part, dataset) for part in form.parts]
+    if form.kind == "several" and parts[-1].diagnosis:  # "allergic or irritant contact dermatitis": a shared last word
+        last = form.parts[-1].split()
+        for at, part in enumerate(parts[:-1]):
+            whole = (resolve(f"{part.label} {' '.join(last[k:])}", dataset) for k in range(1, len(last)))
+            parts[at] = part if part.diagnosis else next((found for found in whole if found.diagnosis), part)
+    slugs = tuple(dict.fromkeys(part.diagnosis for part in parts if part.diagnosis))
+    unsure = Resolution(label, None, (), None, "none", form.kind, slugs)
+    if form.kind == "hedged" and slugs:
+        return _answer(label, slugs[0], "broader", "hedged")
+    if form.kind == "headed" and parts[0].diagnosis:
+        return unsure if alarms(form.parts[1], parts[0].malignancy) else _answer(label, slugs[0], "broader", "headed")
+    if form.kind == "sorted" and parts[1].diagnosis:
+        sort = re.sub(r"^pre[- ]", "pre", form.parts[0].casefold())
+        agrees = sort == "other" or parts[1].malignancy == _SORTS.get(sort, sort)
+        return _answer(label, parts[1].diagnosis, "broader", "sorted") if agrees else unsure
+    if form.kind == "several" and len(slugs) and all(part.diagnosis for part in parts):
+        common = [shelf for shelf in tree.path(slugs[0]) if all(shelf in tree.path(slug) for slug in slugs)]
+        alike = {tree.malignancy(slug) for slug in (*slugs, *common[-1:])}
+        if common and len(alike) == 1:
+            return _answer(label, common[-1], "broader", "several")
+    return unsure
+
+
+def _without(label: str, words: str) -> str:
+    """The words of a label that a shorter form leaves out."""
+    kept = set(words.split())
+    return " ".join(word for word in re.findall(r"[^\W_]+", label) if canonical_word(word) not in kept)

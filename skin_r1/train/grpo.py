@@ -51,14 +51,18 @@ def one_placeholder_per_image(ids: Sequence[int], placeholder: int) -> list[int]
     return out
 
 
-def training_rows(corpus: Path, annotation: str, *, balance: bool = False, seed: int = 0) -> Dataset:
+def training_rows(
+    corpus: Path, annotation: str, *, balance: bool = False, dense_share: float | None = None, seed: int = 0
+) -> Dataset:
     """Cases of the training split that have a diagnosis and an image, with their `prompt` column.
 
     Args:
         corpus: the folder.
         annotation: `sparse`, `dense` or `all`.
         balance: as many rows in all, but each diagnosis equally often; rare cases repeat.
-        seed: fixes which rows a balanced draw takes.
+        dense_share: annotated rows repeat, or some are left out, so that they are this share of the rows: few rows hold
+            the model to what is seen while many teach it the diagnosis.
+        seed: fixes which rows a balanced or weighted draw takes.
 
     Raises:
         UserError: no such row.
@@ -82,6 +86,8 @@ def training_rows(corpus: Path, annotation: str, *, balance: bool = False, seed:
         print(f"training on {len(wanted)} of {len(rows)} rows (annotation: {annotation}, labelled, with image)")
     if balance:
         wanted = _balanced(wanted, table["diagnosis"], seed)
+    if dense_share is not None:
+        wanted = _weighted(wanted, table["annotation"], dense_share, seed, corpus)
     rows = rows.select(wanted)
     prompts = [messages_for(row) for row in rows.select_columns(["modality", "history"])]
     return rows.add_column("prompt", prompts)
@@ -98,6 +104,25 @@ def _balanced(indices: Sequence[int], diagnoses: Sequence[str], seed: int) -> li
     return list(islice(chain.from_iterable(turns), len(indices)))
 
 
+def _weighted(
+    indices: Sequence[int], annotations: Sequence[str], dense_share: float, seed: int, corpus: Path
+) -> list[int]:
+    """As many indices as given, of which `dense_share` are annotated rows; each kind goes round its own shuffled rows."""
+    kinds = {kind: [index for index in indices if annotations[index] == kind] for kind in ("dense", "sparse")}
+    if not all(kinds.values()):
+        raise problem(
+            "dense_share needs annotated and label-only rows",
+            file=corpus,
+            column="dense_share",
+            found={kind: len(own) for kind, own in kinds.items()},
+            next_step="set dense_share: null, or annotation: all",
+        )
+    dense = max(1, round(dense_share * len(indices)))
+    for own in kinds.values():
+        Random(seed).shuffle(own)
+    return [*islice(cycle(kinds["dense"]), dense), *islice(cycle(kinds["sparse"]), len(indices) - dense)]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Train; returns 0. See `ABOUT`."""
     config, model_args = read_recipe((SkinGRPOConfig, ModelConfig), argv, prog="skin-r1 grpo", about=ABOUT)
@@ -105,7 +130,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     rewards = load_rewards(config.reward_funcs)
     if config.reward_weights and len(config.reward_weights) != len(rewards):
         raise UserError(f"reward_weights has {len(config.reward_weights)} values for {len(rewards)} reward_funcs")
-    rows = training_rows(corpus, config.annotation, balance=config.balance_diagnoses, seed=config.seed)
+    rows = training_rows(
+        corpus, config.annotation, balance=config.balance_diagnoses, dense_share=config.dense_share, seed=config.seed
+    )
     identity = {
         "stage": "grpo",
         "model": fingerprint(model_args.model_name_or_path),

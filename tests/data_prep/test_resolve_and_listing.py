@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from data_prep import listing, resolve
+from data_prep.adapters import ADAPTERS
 from skin_r1.errors import UserError
 
-KEYS = ["label", "diagnosis", "path", "malignancy", "match", "candidates"]
+KEYS = ["label", "diagnosis", "path", "malignancy", "match", "via", "candidates"]
 
 
 def lines(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, object]]:
@@ -63,4 +64,4 @@ def test_listing(capsys: pytest.CaptureFixture[str]) -> None:
     for words in ("pad_ufes_20", "isic2017", "ham10000", "fitzpatrick17k", "CC BY-NC 4.0", "metadata.csv"):
         assert words in text
     assert listing.main(["--format", "jsonl"]) == 0
-    assert len([json.loads(line) for line in capsys.readouterr().out.splitlines()]) == 4
+    assert [json.loads(line)["dataset"] for line in capsys.readouterr().out.splitlines()] == list(ADAPTERS)

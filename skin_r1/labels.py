@@ -1,0 +1,132 @@
+"""What a label says beyond a name: doubt, denial, several diagnoses at once, a lesion inside another.
+
+Clinicians write "r/o melanoma", "AK vs SCC in situ" or "melanoma arising in a nevus". Cutting such a label down to a name
+that it holds would turn doubt into a diagnosis, so its grammar is read first. Only words are judged here; which names
+exist is the ontology's to say.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["nothing", "denied", "open", "hedged", "several", "headed", "sorted", "plain"]
+
+
+@dataclass(frozen=True)
+class LabelForm:
+    """How a label is built.
+
+    Attributes:
+        kind: `nothing` (says no diagnosis: "other", "n/a"), `denied` ("not melanoma", "history of melanoma"), `open`
+            (a question: "r/o melanoma"), `hedged` (named with doubt: "suspected BCC"), `several` ("A vs B", "A; B"),
+            `headed` (a main part and what is said of it: "A arising in B"), `sorted` (a sort of malignancy before the
+            name: "benign - nevus"), `plain`.
+        parts: the names inside, in order; for `headed` the main part first; for `sorted` the sort, then the name.
+    """
+
+    kind: Kind
+    parts: tuple[str, ...] = ()
+
+
+_NOTHING = re.compile(
+    r"(?:other|others|miscellaneous|misc|unknown|unk|unclear|undetermined|unspecified|not specified|n ?/? ?a|nan|null|none|"
+    r"no (?:diagnosis|label|data|information|finding)s?|not (?:available|applicable|sure|labell?ed|gradable)|"
+    r"(?:un)?labell?ed|ungradable|uncertain|pending|tbd|test|lesion|skin lesion|rash|skin|[\W\d_]*)",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(
+    r"\b(?:not|non[- ](?=melanoma|malignan|cancer|neoplas)|no evidence of|no|without evidence of|negative for|absence of|"
+    r"free of|history of|h/o|hx of|s/p|status post|previous|prior|family history of|excised|scar (?:from|of|after)|"
+    r"post[- ]?excision)\b|\b(?:ruled out|excluded|was removed|unlikely)\s*$",
+    re.IGNORECASE,
+)
+_OPEN = re.compile(
+    r"^\s*(?:\?+|r/o\b|rule[- ]out\b|to rule out\b|exclude\b|query\b|ddx?\b:?|differential\b:?)\s*:?\s*", re.I
+)
+_HEDGED = re.compile(
+    r"^\s*(?:(?:clinically|most|highly)\s+)?(?:suspected|suspicious (?:for|of)|suspicion of|susp\.?|possible|possibly|"
+    r"probable|probably|prob\.?|presumed|presumptive|presumably|likely|c/w|consistent with|compatible with|suggestive of|"
+    r"favou?rs?|favou?ring|features of|in keeping with|impression:?|dx:?|diagnosis:?|clinical diagnosis:?)\s+"
+    r"|\s*(?:\((?:suspected|possible|probable|likely|presumed)\)|,\s*(?:suspected|possible|probable|likely)|\?+)\s*$",
+    re.IGNORECASE,
+)
+_VERSUS = re.compile(r"\s+(?:vs?\.?|versus|or|and/or)\s+|\s*(?:;|\||\s/\s|\s\+\s|\n|//)\s*", re.IGNORECASE)
+_AND = re.compile(r"\s+(?:and|&|with superimposed|plus)\s+|\s*[,/+]\s*", re.IGNORECASE)
+_HEAD = re.compile(
+    r"\s+(?:arising (?:in|from|within|on)|developing in|developed in|ex|in association with|associated with|in situ within|"
+    r"within|on a background of|superimposed on|overlying|complicating|secondary to|due to|caused by|induced by|following|"
+    r"after|with|without|showing|in|on|of|from)\s+",
+    re.IGNORECASE,
+)
+_SORTED = re.compile(
+    r"^\s*(?P<sort>benign|malignant|pre-?malignant|non-?neoplastic|inflammatory|other)\s*(?:-|–|—|:|/|,|\s-\s)\s*(?P<name>\S.*)$",
+    re.IGNORECASE,
+)
+
+
+def read_label(label: str) -> LabelForm:
+    """Read how a label is built; what its words name is not looked at.
+
+    >>> read_label("r/o melanoma")
+    LabelForm(kind='open', parts=('melanoma',))
+    >>> read_label("AK vs SCC in situ").parts
+    ('AK', 'SCC in situ')
+    """
+    if _NOTHING.fullmatch(label.strip()):
+        return LabelForm("nothing")
+    if opened := _OPEN.match(label):
+        return LabelForm("open", _split(label[opened.end() :], _VERSUS) or (label[opened.end() :],))
+    if denied := _DENIED.search(label):
+        rest = label[denied.end() :] or label[: denied.start()]
+        return LabelForm("denied", (rest.strip(" ,.;:"),))
+    bare = _HEDGED.sub("", label).strip()
+    if bare and bare != label.strip():
+        return LabelForm("hedged", (bare,))
+    if found := _SORTED.match(label):
+        return LabelForm("sorted", (found["sort"], found["name"]))
+    if parts := _split(label, _VERSUS):
+        return LabelForm("several", parts)
+    return LabelForm("plain", (label,))
+
+
+def looser_forms(label: str) -> tuple[LabelForm, ...]:
+    """Weaker readings of a plain label, to be tried when no name fits it: a head with its rest, then a list."""
+    cuts = reversed(list(_HEAD.finditer(label)))  # the longest head first: "melanoma in situ | arising in | nevus"
+    forms = [LabelForm("headed", (label[: cut.start()], label[cut.end() :])) for cut in cuts]
+    if parts := _split(label, _AND):
+        forms.append(LabelForm("several", parts))
+    return tuple(forms)
+
+
+def _split(label: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
+    """The parts between separators; empty where there is only one."""
+    parts = tuple(part.strip(" ?.") for part in pattern.split(label) if part and part.strip(" ?."))
+    return parts if len(parts) > 1 else ()
+
+
+_ALARMING = re.compile(
+    r"malignan|melanoma|carcinoma|sarcoma|lymphoma|leuk[a]?emi|metasta|cancer|invasi|\bin situ\b|\bscc\b|\bbcc\b|blastoma|"
+    r"paget|premalignan|precancer",
+    re.IGNORECASE,
+)
+_SOOTHING = re.compile(
+    r"benign|n[a]?ev[iou]|pseudo|simulat|mimic|\blike\b|resembl|\bscar\b|excis|remov|previous|treated|\bfree\b|\bnot?\b|\bnon\b|"
+    r"without|negative|histor|keratosis|\bcyst\b|reaction",
+    re.IGNORECASE,
+)
+
+
+def alarms(dropped: str, malignancy: str | None) -> bool:
+    """True when words that a shortened name leaves out speak of something worse than the name does."""
+    return malignancy != "malignant" and bool(_ALARMING.search(dropped))
+
+
+def contradicts(dropped: str, malignancy: str | None) -> bool:
+    """True when words that a shortened name leaves out speak of another malignancy than the name's.
+
+    Args:
+        dropped: the words left out.
+        malignancy: of the node that the shortened name leads to.
+    """
+    soothed = malignancy in ("malignant", "premalignant", "indeterminate") and bool(_SOOTHING.search(dropped))
+    return soothed or alarms(dropped, malignancy)

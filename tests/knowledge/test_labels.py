@@ -1,0 +1,135 @@
+"""Labels that are more than a name: doubt, denial, lists, a lesion in another, and the words of other malignancy."""
+
+import time
+
+import pytest
+
+from skin_r1.labels import read_label
+from skin_r1.likeness import nearest
+from skin_r1.ontology import load_ontology, resolve
+
+TREE = load_ontology()
+
+
+@pytest.mark.parametrize(
+    ("label", "kind"),
+    [
+        ("other", "nothing"),
+        ("N/A", "nothing"),
+        ("--", "nothing"),
+        ("no diagnosis", "nothing"),
+        ("not melanoma", "denied"),
+        ("history of melanoma", "denied"),
+        ("melanoma ruled out", "denied"),
+        ("scar from melanoma", "denied"),
+        ("non-melanoma skin cancer", "denied"),
+        ("r/o melanoma", "open"),
+        ("?melanoma", "open"),
+        ("rule out BCC vs SCC", "open"),
+        ("suspected basal cell carcinoma", "hedged"),
+        ("c/w BCC", "hedged"),
+        ("SK?", "hedged"),
+        ("melanoma, probable", "hedged"),
+        ("AK vs SCC in situ", "several"),
+        ("eczema; psoriasis", "several"),
+        ("benign - nevus", "sorted"),
+        ("malignant- bcc", "sorted"),
+        ("melanoma", "plain"),
+        ("nodular melanoma", "plain"),  # "no" is no word of it
+        ("nonspecific dermatitis", "plain"),
+    ],
+)
+def test_how_a_label_is_built(label: str, kind: str) -> None:
+    assert read_label(label).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("label", "slug"),
+    [
+        ("suspected basal cell carcinoma", "basal-cell-carcinoma"),
+        ("likely SK", "seborrheic-keratosis"),
+        ("melanoma?", "melanoma"),
+        ("melanoma in situ arising in nevus", "melanoma-in-situ"),
+        ("SCC arising in AK", "squamous-cell-carcinoma"),
+        ("compound melanocytic nevus with mild atypia", "compound-nevus"),
+        ("BCC/SCC", "keratinocyte-cancer"),
+        ("eczema; psoriasis", "inflammatory-disease"),
+        ("allergic vs irritant contact dermatitis", "contact-dermatitis"),
+        ("AK (hypertrophic)", "actinic-keratosis"),
+    ],
+)
+def test_what_can_be_said_is_broader_at_best(label: str, slug: str) -> None:
+    found = resolve(label)
+    assert (found.diagnosis, found.match) == (slug, "broader")
+
+
+@pytest.mark.parametrize(
+    ("label", "slug"),
+    [
+        ("keratosis_seborrheic", "seborrheic-keratosis"),
+        ("Darier_s_Disease", "darier-disease"),
+        ("BasalCellCarcinoma", "basal-cell-carcinoma"),
+        ("herpes-zoster-12", "herpes-zoster"),
+        ("malignant melanoma (superficial spreading)", "superficial-spreading-melanoma"),
+        ("leprosy tuberculoid", "leprosy"),
+        ("nevus, melanocytic, compound", "compound-nevus"),
+        ("benign-melanocytic nevus, congenital", "congenital-nevus"),  # the sort is said twice
+        ("malignant- bcc", "basal-cell-carcinoma"),
+        ("benign - seborrheic keratosis", "seborrheic-keratosis"),
+    ],
+)
+def test_other_spellings_of_one_name(label: str, slug: str) -> None:
+    assert resolve(label).diagnosis == slug
+
+
+@pytest.mark.parametrize(
+    ("label", "named"),
+    [
+        ("r/o melanoma", {"melanoma"}),
+        ("?melanoma", {"melanoma"}),
+        ("melanoma vs nevus", {"melanoma", "melanocytic-nevus"}),  # no shelf of one malignancy holds both
+        ("AK, r/o SCC", None),
+        ("nevus, r/o melanoma", None),
+        ("history of melanoma", {"melanoma"}),
+        ("melanoma ruled out", {"melanoma"}),
+        ("nevus with features of melanoma", None),
+        ("melanoma-like nevus", None),
+        ("scar from melanoma excision", None),
+        ("malignant nevus", None),
+        ("benign melanoma", None),
+        ("malignant - nevus", None),
+        ("benign: basal cell carcinoma", None),
+        ("negative for malignancy", None),
+        ("other", set()),
+    ],
+)
+def test_doubt_and_denial_never_become_a_diagnosis(label: str, named: set[str] | None) -> None:
+    found = resolve(label)
+    assert found.diagnosis is None and found.match == "none"
+    if named is not None:
+        assert set(found.candidates) == named
+
+
+WORDS = ("suspected {}", "{} of the face", "{} with scale", "{}, recurrent", "{} arising in scar", "{} (biopsied)")
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_no_wording_turns_the_malignancy_of_a_name(words: str) -> None:
+    """Every name of the tree in every frame: what comes out is of its malignancy, or nothing."""
+    for slug, node in TREE.nodes.items():
+        for name in (node.name, *node.synonyms[:2]):
+            found = resolve(words.format(name))
+            if found.diagnosis and node.level in ("diagnosis", "subtype"):
+                truth = TREE.malignancy(slug)
+                assert {found.malignancy, truth} not in ({"benign", "malignant"}, {"non-neoplastic", "malignant"}), (
+                    name
+                )
+
+
+def test_candidates_come_from_letters_in_common() -> None:
+    assert nearest("melanomma")[0] == "melanoma"
+    assert nearest("xqzw") == () and len(nearest("nevus", limit=3)) == 3
+    start = time.perf_counter()
+    for k in range(200):
+        nearest(f"seborheic keratosys {k}")
+    assert time.perf_counter() - start < 10  # the old search took 20 s
