@@ -1,10 +1,35 @@
 """The datasets that can be read. A new one is a module with the names of `raw.Adapter`, and a line here."""
 
-from data_prep import fitzpatrick17k, ham10000, isic2017, pad_ufes_20
+from data_prep import (
+    bcn20000,
+    fitzpatrick17k,
+    ham10000,
+    isic2017,
+    isic2018,
+    isic2019,
+    isic2020,
+    isic2024,
+    isic_archive,
+    pad_ufes_20,
+)
 from data_prep.raw import Adapter
 from skin_r1.errors import problem
 
-ADAPTERS: dict[str, Adapter] = {a.NAME: a for a in (pad_ufes_20, isic2017, ham10000, fitzpatrick17k)}
+ADAPTERS: dict[str, Adapter] = {
+    a.NAME: a
+    for a in (
+        pad_ufes_20,
+        isic2017,
+        isic2018,
+        isic2019,
+        isic2020,
+        isic2024,
+        isic_archive,
+        ham10000,
+        bcn20000,
+        fitzpatrick17k,
+    )
+}
 
 
 def adapter(name: str) -> Adapter:

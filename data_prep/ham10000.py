@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_prep.history import history_text
-from data_prep.raw import Listing, MaskKind, Raw
+from data_prep.isic import choice
+from data_prep.raw import Confirmed, Listing, MaskKind, Raw
 from data_prep.table import find_file, read_table
 
 if TYPE_CHECKING:
@@ -18,10 +19,13 @@ SOURCE = "https://doi.org/10.7910/DVN/DBW86T"
 FILES = ("HAM10000_metadata.csv", "**/ISIC_*.jpg", "**/ISIC_*_segmentation.png (optional)")
 MASKS: MaskKind | None = "file"
 COLUMNS = ("lesion_id", "image_id", "dx", "age", "sex", "localization")
+CONFIRMED: dict[str, Confirmed] = {
+    "histo": "histopathology", "confocal": "confocal", "consensus": "consensus", "follow_up": "follow-up",
+}  # fmt: skip
 
 
 def read(root: Path) -> Listing:
-    """Read `HAM10000_metadata`; there are lesion ids and no patient ids."""
+    """Read `HAM10000_metadata`; there are lesion ids and no patient ids. Copies without `dx_type` are read too."""
     table = find_file(root, ("HAM10000_metadata.csv", "HAM10000_metadata.tab", "HAM10000_metadata"), "its metadata")
     rows = [
         Raw(
@@ -36,6 +40,7 @@ def read(root: Path) -> Listing:
                 sex=row.text("sex", unknown=("unknown",)),
                 site=row.text("localization", unknown=("unknown",)),
             ),
+            confirmed=choice(row, "dx_type", CONFIRMED),
         )
         for row in read_table(table, COLUMNS, unique="image_id")
     ]

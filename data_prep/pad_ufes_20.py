@@ -58,4 +58,5 @@ def _raw(row: Row) -> Raw:
         skin_type=None if skin_type is None else int(skin_type),
         present=(slug,) if raised else (),
         absent=(slug,) if raised is False else (),
+        confirmed="histopathology" if row.flag("biopsed") else None,
     )
