@@ -2,6 +2,10 @@
 
 from data_prep import (
     bcn20000,
+    ddi,
+    derm7pt,
+    derm12345,
+    dermnet,
     fitzpatrick17k,
     ham10000,
     isic2017,
@@ -10,7 +14,11 @@ from data_prep import (
     isic2020,
     isic2024,
     isic_archive,
+    milk10k,
     pad_ufes_20,
+    scin,
+    skincap,
+    table_yaml,
 )
 from data_prep.raw import Adapter
 from skin_r1.errors import problem
@@ -28,6 +36,14 @@ ADAPTERS: dict[str, Adapter] = {
         ham10000,
         bcn20000,
         fitzpatrick17k,
+        ddi,
+        skincap,
+        scin,
+        dermnet,
+        derm7pt,
+        derm12345,
+        milk10k,
+        table_yaml,
     )
 }
 

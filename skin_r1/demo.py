@@ -32,7 +32,7 @@ MODES = {"greedy": "0", "sampled": "1"}
 SMOKE = {
     "phantom": ["--dense", "48", "--sparse", "64", "--validation", "16", "--test", "24"],
     "sft": ["--max_steps", "6", "--warmup_steps", "2", "--logging_steps", "2"],
-    "grpo": ["--max_steps", "2", "--per_device_train_batch_size", "16", "--logging_steps", "1"],
+    "grpo": ["--max_steps", "2", "--per_device_train_batch_size", "16", "--critic_steps", "20"],
     "eval": ["--max_new_tokens", "48"],
 }
 
@@ -80,7 +80,8 @@ def road(out: Path, seed: int, smoke: bool) -> list[Stage]:
 
 def controls(out: Path, seed: int, smoke: bool) -> list[Stage]:
     """The two alternatives to GRPO, each given the seconds that GRPO trained."""
-    seconds = _facts(out / "grpo")["train_runtime"]
+    facts = _facts(out / "grpo")
+    seconds = facts["train_runtime"] + facts.get("critic", {"seconds": 0.0})["seconds"]
     limit = ["--max_seconds", f"{seconds:.0f}"] + (SMOKE["sft"] if smoke else [])
     return [
         Stage(

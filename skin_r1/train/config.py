@@ -40,9 +40,11 @@ class SkinGRPOConfig(GRPOConfig):  # type: ignore[misc]
     balance_diagnoses: bool = field(
         default=False, metadata={"help": "draw every diagnosis equally often; else GRPO drifts to the commonest one"}
     )
-    dense_share: float | None = field(
-        default=None,
-        metadata={"help": "share of the prompts drawn from annotated rows, which repeat; null: as in the corpus"},
+    critic_steps: int = field(
+        default=0,
+        metadata={
+            "help": "steps of the critic, which learns findings from annotated rows and names them on the others"
+        },
     )
     reward_funcs: list[str] = field(
         default_factory=lambda: ["reward_fns.format_reward", "reward_fns.diagnosis_reward"],
@@ -59,8 +61,8 @@ class SkinGRPOConfig(GRPOConfig):  # type: ignore[misc]
         """Check our keys, then TRL's."""
         if self.annotation not in ("sparse", "dense", "all"):
             raise ValueError(f"annotation={self.annotation!r}; allowed: sparse, dense, all")
-        if self.dense_share is not None and not 0 < self.dense_share < 1:
-            raise ValueError(f"dense_share={self.dense_share}; allowed: above 0 and below 1, or null")
+        if self.critic_steps < 0:
+            raise ValueError(f"critic_steps={self.critic_steps}; allowed: 0 (no critic) or more")
         super().__post_init__()
 
 

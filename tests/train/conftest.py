@@ -19,7 +19,7 @@ SMALL_GRPO = [
     "--logging_steps",
     "1",
 ]
-SMALL_GRPO += ["--max_completion_length", "32"]
+SMALL_GRPO += ["--max_completion_length", "32", "--critic_steps", "0"]
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,10 @@ from safetensors.torch import load_file
 from skin_r1.cli import main as skin_r1
 from skin_r1.errors import UserError
 from skin_r1.models import load
-from skin_r1.train.grpo import one_placeholder_per_image, training_rows
+from skin_r1.train import grpo as grpo_module
+from skin_r1.train.grpo import one_placeholder_per_image, rows_with_signal
 from skin_r1.train.preflight import check_forward, check_rewards, drop_overlong
+from skin_r1.train.rows import training_rows
 from skin_r1.train.run import TimeLimit
 from tests.train.conftest import ROOT, SMALL_GRPO, SMALL_SFT, TINY
 
@@ -164,6 +166,48 @@ def test_preflight_counts_overlong_rows_and_runs_one_forward(corpus, checkpoint,
 )
 def test_runs_of_placeholders_collapse_to_one_per_image(ids, wanted):
     assert one_placeholder_per_image(ids, 9) == wanted
+
+
+def batch(advantages):
+    """A batch as TRL makes it: two images on the first row, one on the others, of 4 patches each."""
+    rows = len(advantages)
+    images = [2] + [1] * (rows - 1)
+    patches = torch.arange(sum(images) * 4, dtype=torch.float32).reshape(-1, 1)
+    return {
+        "advantages": torch.tensor(advantages),
+        "completion_ids": torch.arange(rows)[:, None].repeat(1, 3),
+        "num_images": images,
+        "pixel_values": patches,
+        "image_grid_thw": torch.tensor([[1, 2, 2]] * sum(images)),
+        "num_items_in_batch": torch.tensor(3.0 * rows),
+    }
+
+
+def test_rows_without_advantage_leave_the_batch_with_their_images():
+    kept = rows_with_signal(batch([0.5, 0.0, -0.5, 0.0]))
+    assert kept["completion_ids"][:, 0].tolist() == [0, 2] and kept["advantages"].tolist() == [0.5, -0.5]
+    assert kept["num_images"] == [2, 1] and len(kept["image_grid_thw"]) == 3
+    assert kept["pixel_values"].flatten().tolist() == [*range(8), *range(12, 16)]
+    assert kept["num_items_in_batch"] == 12  # the divisor of the loss counts every row
+    whole = batch([0.5, -0.5])
+    assert rows_with_signal(whole) is whole
+    assert rows_with_signal(batch([0.0, 0.0]))["completion_ids"].tolist() == [[0, 0, 0]]  # all processes must step
+
+
+def test_leaving_such_rows_out_changes_no_gradient(corpus, checkpoint, tmp_path, monkeypatch):
+    seen = []
+
+    def counted(inputs):
+        seen.append((len(inputs["advantages"]), len(rows_with_signal(inputs)["advantages"])))
+        return rows_with_signal(inputs)
+
+    monkeypatch.setattr(grpo_module, "rows_with_signal", counted)
+    assert grpo(corpus, checkpoint, tmp_path / "less") == 0
+    assert any(after < before for before, after in seen)
+    monkeypatch.setattr(grpo_module, "rows_with_signal", lambda inputs: inputs)
+    assert grpo(corpus, checkpoint, tmp_path / "all") == 0
+    less, whole = weights(tmp_path / "less"), weights(tmp_path / "all")
+    assert all(torch.allclose(less[name], whole[name], atol=1e-5) for name in whole)
 
 
 def test_a_balanced_draw_gives_every_diagnosis_its_turn(corpus):
