@@ -77,6 +77,7 @@ _NARROWING = frozenset(
 
 
 _ABBREVIATION = re.compile(r"[A-Z/]{1,6}")
+_PRIVATE = frozenset({"derm12345"})  # codes of two letters: elsewhere "pg" is pyoderma gangrenosum
 _SORTS = {"inflammatory": "non-neoplastic", "nonneoplastic": "non-neoplastic"}
 
 
@@ -189,7 +190,7 @@ def resolve(label: str, dataset: str | None = None) -> Resolution:
         return found
     if slug := _named(label):
         return _answer(label, slug, "synonym", key)
-    codes = {table[key] for table in _mappings().values() if key in table}
+    codes = {table[key] for name, table in _mappings().items() if key in table and name not in _PRIVATE}
     if len({slug for slug, _, _ in codes}) == 1:
         return _answer(label, *sorted(codes, key=str)[0])
     if form.kind != "plain":

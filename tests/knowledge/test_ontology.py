@@ -100,6 +100,8 @@ def test_no_sarcoma_lymphoma_or_carcinoma_is_benign() -> None:
             "synonym",
         ),
         ("Malignant:Some new shelf:Some new tumor", None, "malignant-neoplasm", "broader"),
+        ("pg", "derm12345", "pyogenic-granuloma", "code"),
+        ("pg", None, None, "none"),  # pyoderma gangrenosum elsewhere
         ("not melanoma", None, None, "none"),
         ("melanoma vs nevus", None, None, "none"),
         ("", None, None, "none"),
