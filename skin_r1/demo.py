@@ -9,7 +9,7 @@ import argparse
 import json
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,15 +102,15 @@ def controls(out: Path, seed: int, smoke: bool) -> list[Stage]:
     ]
 
 
-def evaluations(out: Path, seed: int, smoke: bool) -> list[Stage]:
-    """Prediction and score of every model, greedy and sampled."""
+def evaluations(out: Path, seed: int, smoke: bool, models: Iterable[str] = MODELS) -> list[Stage]:
+    """Prediction and score of each model, greedy and sampled."""
     stages = []
     corpus = ["--corpus", str(out / "corpus"), "--split", "test"]
-    for name, (folder, _) in MODELS.items():
+    for name in models:
         for mode, temperature in MODES.items():
             where = out / "eval" / f"{name}-{mode}"
             predictions = where.with_suffix(".jsonl")
-            run = ["eval", "run", "--config", _recipe("eval"), "--model", str(out / folder), *corpus]
+            run = ["eval", "run", "--config", _recipe("eval"), "--model", str(out / MODELS[name][0]), *corpus]
             run += ["--out", str(predictions), "--temperature", temperature, "--seed", str(seed)]
             run += SMOKE["eval"] if smoke else []
             score = ["eval", "score", "--predictions", str(predictions), *corpus, "--out", str(where)]
@@ -149,17 +149,16 @@ def walk(stages: Sequence[Stage]) -> dict[str, float]:
     return seconds
 
 
-def summarize(out: Path, seed: int) -> dict[str, Any]:
-    """Metrics of every model and mode, with their intervals; greedy metrics also at the model's top level."""
-    models: dict[str, Any] = {}
-    for name, (_, about) in MODELS.items():
+def summarize(out: Path, seed: int, models: Iterable[str] = MODELS) -> dict[str, Any]:
+    """Metrics of each model and mode, with their intervals; greedy metrics also at the model's top level."""
+    found: dict[str, Any] = {}
+    for name in models:
         modes = {}
         for mode in MODES:
             summary = json.loads((out / "eval" / f"{name}-{mode}" / "summary.json").read_text())
             modes[mode] = summary["metrics"]
-        models[name] = {"about": about, "seed": seed, **modes["greedy"], "greedy": modes["greedy"]}
-        models[name]["sampled"] = modes["sampled"]
-    return {"seed": seed, "models": models}
+        found[name] = {"about": MODELS[name][1], "seed": seed, **modes["greedy"], **modes}
+    return {"seed": seed, "models": found}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
