@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["nothing", "denied", "open", "hedged", "several", "headed", "sorted", "plain"]
+Kind = Literal["nothing", "denied", "open", "hedged", "several", "kinds", "headed", "sorted", "plain"]
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,11 @@ class LabelForm:
 
     Attributes:
         kind: `nothing` (says no diagnosis: "other", "n/a"), `denied` ("not melanoma", "history of melanoma"), `open`
-            (a question: "r/o melanoma"), `hedged` (named with doubt: "suspected BCC"), `several` ("A vs B", "A; B"),
-            `headed` (a main part and what is said of it: "A arising in B"), `sorted` (a sort of malignancy before the
-            name: "benign - nevus"), `plain`.
-        parts: the names inside, in order; for `headed` the main part first; for `sorted` the sort, then the name.
+            (a question: "r/o melanoma", "nevus, cannot exclude melanoma"), `hedged` (named with doubt: "suspected BCC"),
+            `several` ("A vs B", "A; B"), `kinds` ("A, B and other C"), `headed` (a main part and what is said of it:
+            "A arising in B"), `sorted` (a sort of malignancy before the name: "benign - nevus"), `plain`.
+        parts: the names inside, in order; for `headed` the main part first; for `kinds` the shelf last; for `sorted` the
+            sort, then the name.
     """
 
     kind: Kind
@@ -36,30 +37,39 @@ _NOTHING = re.compile(
 )
 _DENIED = re.compile(
     r"\b(?:not|non[- ](?=melanoma|malignan|cancer|neoplas)|no evidence of|no|without evidence of|negative for|absence of|"
-    r"free of|history of|h/o|hx of|s/p|status post|previous|prior|family history of|excised|scar (?:from|of|after)|"
-    r"post[- ]?excision)\b|\b(?:ruled out|excluded|was removed|unlikely)\s*$",
+    r"free of|history of|family history|h/o|hx(?: of)?|"
+    r"screening(?: for)?|indication|encounter for|s/p|status post|previous|prior|excised|scar (?:from|of|after)|"
+    r"post[- ]?excision)\b\s*:?|\b(?:ruled out|excluded|was removed|unlikely|less likely|negative)\s*$"
+    r"|\s*[=:]\s*(?:0|0\.0|false|no|absent|negative)\s*$",
     re.IGNORECASE,
 )
-_OPEN = re.compile(
-    r"^\s*(?:\?+|r/o\b|rule[- ]out\b|to rule out\b|exclude\b|query\b|ddx?\b:?|differential\b:?)\s*:?\s*", re.I
+_ASKED = (
+    r"(?:\?+|r/o\b|rule[- ]out\b|to rule out\b|cannot (?:exclude|rule out)\b|can ?not (?:exclude|rule out)\b|exclude\b|"
+    r"query\b|ddx?\b|differential(?: diagnosis)?\b|concern(?:ing)? for\b|suspicious for\b|suspicion of\b)"
 )
+_OPEN = re.compile(rf"^\s*{_ASKED}\s*:?\s*", re.IGNORECASE)
+_OPEN_TAIL = re.compile(rf"^(?P<first>.*\w.*?)[\s,;(]+{_ASKED}\s*:?\s*(?P<second>\w.*?)\)?\s*$", re.IGNORECASE)
 _HEDGED = re.compile(
     r"^\s*(?:(?:clinically|most|highly)\s+)?(?:suspected|suspicious (?:for|of)|suspicion of|susp\.?|possible|possibly|"
     r"probable|probably|prob\.?|presumed|presumptive|presumably|likely|c/w|consistent with|compatible with|suggestive of|"
     r"favou?rs?|favou?ring|features of|in keeping with|impression:?|dx:?|diagnosis:?|clinical diagnosis:?)\s+"
-    r"|\s*(?:\((?:suspected|possible|probable|likely|presumed)\)|,\s*(?:suspected|possible|probable|likely)|\?+)\s*$",
+    r"|\s*(?:\((?:suspected|possible|probable|likely|presumed)\)|,\s*(?:suspected|possible|probable|likely)|\?+)\s*$"
+    r"|^.*,\s*favou?r(?:s|ing|ed)?\s+(?=\w)",
     re.IGNORECASE,
 )
 _VERSUS = re.compile(r"\s+(?:vs?\.?|versus|or|and/or)\s+|\s*(?:;|\||\s/\s|\s\+\s|\n|//)\s*", re.IGNORECASE)
-_AND = re.compile(r"\s+(?:and|&|with superimposed|plus)\s+|\s*[,/+]\s*", re.IGNORECASE)
+_AND = re.compile(r"\s+(?:and|&|with superimposed|plus)\s+|\s*[,/+:]\s*", re.IGNORECASE)
+_KINDS = re.compile(
+    r"^(?P<some>.+?)\s+(?:and|or|&)\s+other\s+(?P<shelf>.+)$|^(?P<one>.+?)\s+and related\s+(?P<x>.+)$", re.I
+)
 _HEAD = re.compile(
-    r"\s+(?:arising (?:in|from|within|on)|developing in|developed in|ex|in association with|associated with|in situ within|"
-    r"within|on a background of|superimposed on|overlying|complicating|secondary to|due to|caused by|induced by|following|"
-    r"after|with|without|showing|in|on|of|from)\s+",
+    r"\s+(?:arising (?:in|from|within|on)|developing in|developed in|ex|in association with|associated with|within|"
+    r"on a background of|superimposed on|overlying|complicating|secondary to|due to|caused by|induced by|following|after|"
+    r"with|without|showing|in(?![ -]situ)|on|of|from)\s+",
     re.IGNORECASE,
 )
 _SORTED = re.compile(
-    r"^\s*(?P<sort>benign|malignant|pre-?malignant|non-?neoplastic|inflammatory|other)\s*(?:-|–|—|:|/|,|\s-\s)\s*(?P<name>\S.*)$",
+    r"^\s*(?:\d+\s*[-.)]\s*)?(?P<sort>benign|malignant|pre-?malignant|non-?neoplastic|inflammatory|other)\s*(?:-|–|—|:|/|,|\s-\s)\s*(?P<name>\S.*)$",
     re.IGNORECASE,
 )
 
@@ -75,27 +85,36 @@ def read_label(label: str) -> LabelForm:
     if _NOTHING.fullmatch(label.strip()):
         return LabelForm("nothing")
     if opened := _OPEN.match(label):
-        return LabelForm("open", _split(label[opened.end() :], _VERSUS) or (label[opened.end() :],))
+        rest = label[opened.end() :]
+        return LabelForm("open", _split(rest, _VERSUS) or (rest,))
     if denied := _DENIED.search(label):
         rest = label[denied.end() :] or label[: denied.start()]
         return LabelForm("denied", (rest.strip(" ,.;:"),))
+    if asked := _OPEN_TAIL.match(label):
+        return LabelForm("open", (asked["first"], asked["second"]))
     bare = _HEDGED.sub("", label).strip()
     if bare and bare != label.strip():
         return LabelForm("hedged", (bare,))
     if found := _SORTED.match(label):
         return LabelForm("sorted", (found["sort"], found["name"]))
+    if found := _KINDS.match(label):
+        some, shelf = found["some"] or found["one"], found["shelf"] or found["one"]
+        return LabelForm("kinds", (*(_split(some, _AND) or (some,)), shelf))
     if parts := _split(label, _VERSUS):
         return LabelForm("several", parts)
     return LabelForm("plain", (label,))
 
 
-def looser_forms(label: str) -> tuple[LabelForm, ...]:
-    """Weaker readings of a plain label, to be tried when no name fits it: a head with its rest, then a list."""
-    cuts = reversed(list(_HEAD.finditer(label)))  # the longest head first: "melanoma in situ | arising in | nevus"
-    forms = [LabelForm("headed", (label[: cut.start()], label[cut.end() :])) for cut in cuts]
-    if parts := _split(label, _AND):
-        forms.append(LabelForm("several", parts))
-    return tuple(forms)
+def listed(label: str) -> LabelForm | None:
+    """The label as a list by "and", commas, slashes or colons, or None. Weaker than a name: tried after it."""
+    parts = _split(label, _AND)
+    return LabelForm("several", parts) if parts else None
+
+
+def headed(label: str) -> tuple[LabelForm, ...]:
+    """The label as a main part and what is said of it, the longest main part first."""
+    cuts = reversed(list(_HEAD.finditer(label)))  # "melanoma in situ | arising in | nevus"
+    return tuple(LabelForm("headed", (label[: cut.start()], label[cut.end() :])) for cut in cuts)
 
 
 def _split(label: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
@@ -105,8 +124,8 @@ def _split(label: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
 
 
 _ALARMING = re.compile(
-    r"malignan|melanoma|carcinoma|sarcoma|lymphoma|leuk[a]?emi|metasta|cancer|invasi|\bin situ\b|\bscc\b|\bbcc\b|blastoma|"
-    r"paget|premalignan|precancer",
+    r"malignan|melanoma|carcinoma|sarcoma|lymphoma|leuk[a]?emi|metasta|cancer|invasi|\bin situ\b|\bscc|\bbcc|blastoma|"
+    r"paget|premalignan|precancer|neoplasia",
     re.IGNORECASE,
 )
 _SOOTHING = re.compile(

@@ -7,15 +7,15 @@ keratosis", which it is not, as "naevus sebaceus" is to "nevus sebaceous", which
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from typing import Literal
+from functools import lru_cache
 
-from skin_r1.labels import LabelForm, alarms, contradicts, looser_forms, read_label
+from skin_r1.forms import by_words, endings, named, wider
+from skin_r1.labels import LabelForm, alarms, contradicts, headed, listed, read_label
 from skin_r1.likeness import nearest
+from skin_r1.mappings import Match, dataset_key, mappings, public_codes
 from skin_r1.taxonomy import LEVELS, MALIGNANCIES, Level, Malignancy, Node, Ontology, load_ontology
-from skin_r1.wording import KNOWLEDGE, canonical_word, normalize, read_tsv
+from skin_r1.wording import canonical_word, normalize
 
 __all__ = [
     "LEVELS",
@@ -30,8 +30,6 @@ __all__ = [
     "normalize",
     "resolve",
 ]
-
-Match = Literal["exact", "synonym", "code", "broader", "none"]
 
 
 @dataclass(frozen=True)
@@ -65,102 +63,10 @@ class Resolution:
         return self.named or nearest(normalize(self.label))
 
 
-# Words that say where or how sure, not what: dropping them leaves the same diagnosis.
-_EMPTY = frozenset("skin cutaneous nos unspecified disorder disease the a an of".split())
-# Words that narrow a diagnosis without turning it into another one: dropping them leaves a broader node.
-_NARROWING = frozenset(
-    "nodular superficial pigmented multiple solitary early advanced recurrent acute chronic localized generalized "
-    "invasive ulcerated inflamed irritated traumatized giant small large type variant lesion mild moderate "
-    "severe familial hereditary idiopathic classic common well moderately poorly differentiated "
-    "face facial scalp lip ear nose trunk back hand foot finger nail genital acral oral eyelid leg arm neck".split()
-)
-
-
-_ABBREVIATION = re.compile(r"[A-Z/]{1,6}")
-_PRIVATE = frozenset({"derm12345"})  # codes of two letters: elsewhere "pg" is pyoderma gangrenosum
 _SORTS = {"inflammatory": "non-neoplastic", "nonneoplastic": "non-neoplastic"}
-
-
-@cache
-def _mappings() -> dict[str, dict[str, tuple[str | None, Match, str]]]:
-    """Dataset key -> label key -> (slug or None, match, file), from the committed SSSOM tables."""
-    out: dict[str, dict[str, tuple[str | None, Match, str]]] = {}
-    for file in sorted((KNOWLEDGE / "mappings").glob("*.sssom.tsv")):
-        table = out.setdefault(_dataset_key(file.name.removesuffix(".sssom.tsv")), {})
-        for row in read_tsv(file):
-            target = row["object_id"].removeprefix("SKINR1:")
-            if target == "sssom:NoTermFound":
-                table[normalize(row["subject_label"])] = (None, "none", file.name)
-            else:
-                match: Match = "code" if row["predicate_id"] == "skos:exactMatch" else "broader"
-                table[normalize(row["subject_label"])] = (target, match, file.name)
-    return out
-
-
-def _dataset_key(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.casefold())
-
-
-def _forms(label: str) -> Iterator[str]:
-    """Committed rewritings of a label that keep its meaning: `nevus, blue`, `SLE - systemic lupus ...`, `... NOS`."""
-    yield label
-    head, comma, tail = label.partition(",")
-    if comma:
-        yield f"{tail} {head}"
-    # Brackets that hold an abbreviation or a filing word add nothing; any other qualifier narrows (see `_wider`).
-    bare = re.sub(r"[\[(]([A-Z]{2,6}|disorder|finding|morphologic abnormality)[\])]", " ", label)
-    if bare != label:
-        yield bare
-    if inside := re.fullmatch(r"\s*([^()]+?)\s*\(([^()]+)\)\s*", label):  # "SK (seborrheic keratosis)"
-        yield from (one for one, other in (inside.groups(), inside.groups()[::-1]) if _ABBREVIATION.fullmatch(other))
-    left, dash, right = label.partition(" - ")
-    if dash:
-        yield f"{right} {left}"
-        yield from (part for part, other in ((right, left), (left, right)) if _ABBREVIATION.fullmatch(other.strip()))
-    for each in (label, bare, f"{tail} {head}"):
-        words = normalize(each).split()
-        while words and words[-1] in _EMPTY:
-            words.pop()
-        yield " ".join(words[1:] if words and words[0] in _EMPTY else words)
-    # File and class names: "Darier_s_Disease", "BasalCellCarcinoma", "herpes-zoster-12".
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", re.sub(r"(?<=\w)[ _-]s(?=[ _-])", "", label))
-    yield re.sub(r"[ _-]*\d+$", "", spaced)
-
-
-def _wider(label: str) -> Iterator[str]:
-    """Texts that name something wider than the label: its head before a comma or bracket, fewer narrowing words."""
-    yield re.split(r"[,;(\[]| - ", label)[0]
-    words = [word for word in normalize(label).split() if word not in _EMPTY]
-    yield " ".join(word for word in words if word not in _NARROWING)
-
-
-@cache
-def _by_words() -> dict[tuple[str, ...], str]:
-    """Sorted words of a name -> slug, where no other node's name has the same words."""
-    tree = load_ontology()
-    owners: dict[tuple[str, ...], set[str]] = {}
-    for text, slug in (*tree.names.items(), *tree.synonyms.items()):
-        words = [word for word in text.split() if word not in _EMPTY]
-        if len(words) > 1:
-            owners.setdefault(tuple(sorted(words)), set()).add(slug)
-    return {words: next(iter(slugs)) for words, slugs in owners.items() if len(slugs) == 1}
-
-
-def _named(label: str) -> str | None:
-    """The node that a label names in one of its committed rewritings."""
-    tree = load_ontology()
-    if found := next((slug for form in _forms(label) if (slug := tree.lookup(form))), None):
-        return found
-    words = [word for word in normalize(label).split() if word not in _EMPTY]
-    if slug := _by_words().get(tuple(sorted(words))):
-        return slug
-    # "malignant melanoma, superficial spreading": the sort is said twice
-    for sort in {"malignant", "benign"} & set(words):
-        rest = [word for word in words if word != sort]
-        slug = _by_words().get(tuple(sorted(rest))) or tree.lookup(" ".join(rest))
-        if slug and tree.malignancy(slug) == sort:
-            return slug
-    return None
+_RANKS = {"indeterminate": 1, "premalignant": 1, "malignant": 2}
+_GRADES = {"premalignant", "malignant"}
+_ISIC_ROOTS = ("benign", "malignant", "indeterminate")
 
 
 @lru_cache(maxsize=1 << 16)  # datasets repeat their labels
@@ -178,32 +84,48 @@ def resolve(label: str, dataset: str | None = None) -> Resolution:
     """
     tree = load_ontology()
     key = normalize(label)
-    own = _mappings().get(_dataset_key(dataset), {}) if dataset else {}
+    own = mappings().get(dataset_key(dataset), {}) if dataset else {}
     if key in own:
         return _answer(label, *own[key])
+    if found := _isic(label):
+        return found
     form = read_label(label)
-    if "?" in label and form.kind != "plain":  # `normalize` does not see it
+    if form.kind in ("denied", "open", "hedged") and re.search("[?=:]", label):  # `normalize` does not see them
         return _composite(label, form, dataset)
     if key in tree.names:
         return _answer(label, tree.names[key], "exact", key)
-    if found := _isic(label):
-        return found
-    if slug := _named(label):
+    if slug := named(label):
         return _answer(label, slug, "synonym", key)
-    codes = {table[key] for name, table in _mappings().items() if key in table and name not in _PRIVATE}
+    codes = public_codes(key)
     if len({slug for slug, _, _ in codes}) == 1:
         return _answer(label, *sorted(codes, key=str)[0])
     if form.kind != "plain":
         return _composite(label, form, dataset)
-    for text in (*_forms(label), *_wider(label)):
+    if slug := tree.narrower.get(key):
+        return _answer(label, slug, "broader", key)
+    several = listed(label)
+    if several and all(named(part) or tree.narrower.get(normalize(part)) for part in several.parts):
+        return _composite(label, several, dataset)
+    for text in wider(label):
         words = normalize(text)
-        slug = tree.narrower.get(words) or tree.lookup(text)
-        if slug and not contradicts(_without(label, words), tree.malignancy(slug)):
-            return _answer(label, slug, "broader", words)
-    for form in looser_forms(label):
-        found = _composite(label, form, dataset)
+        slug = tree.narrower.get(words) or named(text)
+        if slug and not contradicts(dropped := _without(label, words), tree.malignancy(slug)):
+            others = _named_in(dropped)  # "BCC (eczema)" is no wide name of either
+            if all(other in tree.path(slug) or slug in tree.path(other) for other in others):
+                return _answer(label, slug, "broader", words)
+    for each in (*headed(label), *([several] if several else [])):
+        found = _composite(label, each, dataset)
         if found.diagnosis:
             return found
+    for text in endings(label):
+        slug, dropped = tree.lookup(text), _without(label, text)
+        own = text.split()[-1]
+        rivals = {by_words([canonical_word(word), own]) for word in dropped.split()} - {
+            None,
+            slug,
+        }  # "blue dermal nevus"
+        if slug and not rivals and not contradicts(dropped, tree.malignancy(slug)) and not _named_in(dropped):
+            return _answer(label, slug, "broader", text)
     return Resolution(label, None, (), None, "none")
 
 
@@ -215,12 +137,14 @@ def _answer(label: str, slug: str | None, match: Match, via: str) -> Resolution:
 
 
 def _isic(label: str) -> Resolution | None:
-    """The deepest known node of a colon-joined path; a path that ends on a shelf says no more than the shelf."""
+    """The deepest known node of a path below an ISIC root; one that ends on a shelf says no more than the shelf."""
     tree = load_ontology()
-    parts = [part.strip() for part in label.split(":")]
+    parts = [part.strip() for part in re.split(":+", label)]
+    if parts[0].casefold() not in _ISIC_ROOTS or (len(parts) < 2 and label not in tree.isic_paths):
+        return None
     for end in range(len(parts), 0, -1):
         path = ":".join(parts[:end])
-        if slug := tree.isic_paths.get(path) or (_named(parts[end - 1]) if end > 1 else None):
+        if slug := tree.isic_paths.get(path) or (named(parts[end - 1]) if end > 1 else None):
             if {parts[0].casefold(), tree.malignancy(slug)} == {"benign", "malignant"}:
                 return Resolution(label, None, (), None, "none", "sorted", (slug,))
             whole = end == len(parts) and tree.nodes[slug].level in ("diagnosis", "subtype")
@@ -239,20 +163,43 @@ def _composite(label: str, form: LabelForm, dataset: str | None) -> Resolution:
             parts[at] = part if part.diagnosis else next((found for found in whole if found.diagnosis), part)
     slugs = tuple(dict.fromkeys(part.diagnosis for part in parts if part.diagnosis))
     unsure = Resolution(label, None, (), None, "none", form.kind, slugs)
-    if form.kind == "hedged" and slugs:
-        return _answer(label, slugs[0], "broader", "hedged")
-    if form.kind == "headed" and parts[0].diagnosis:
-        return unsure if alarms(form.parts[1], parts[0].malignancy) else _answer(label, slugs[0], "broader", "headed")
-    if form.kind == "sorted" and parts[1].diagnosis:
-        sort = re.sub(r"^pre[- ]", "pre", form.parts[0].casefold())
-        agrees = sort == "other" or parts[1].malignancy == _SORTS.get(sort, sort)
-        return _answer(label, parts[1].diagnosis, "broader", "sorted") if agrees else unsure
-    if form.kind == "several" and len(slugs) and all(part.diagnosis for part in parts):
-        common = [shelf for shelf in tree.path(slugs[0]) if all(shelf in tree.path(slug) for slug in slugs)]
+    first, last_slug = parts[0].diagnosis if parts else None, parts[-1].diagnosis if parts else None
+    if form.kind == "hedged" and first:
+        return _answer(label, first, "broader", "hedged")
+    if form.kind == "headed" and first:
+        worse = alarms(form.parts[1], parts[0].malignancy) or _worse(form.parts[1], first)
+        return unsure if worse else _answer(label, first, "broader", "headed")
+    if form.kind == "sorted" and last_slug:
+        sort = _SORTS.get(form.parts[0].casefold().replace("-", ""), form.parts[0].casefold())
+        clash = {sort, parts[-1].malignancy} in ({"benign", "malignant"}, {"non-neoplastic", "malignant"})
+        return unsure if clash else _answer(label, last_slug, "broader", "sorted")
+    if form.kind == "kinds" and last_slug and tree.nodes[last_slug].level in ("group", "family"):
+        return _answer(label, last_slug, "broader", "kinds") if _under(slugs, last_slug) else unsure
+    if form.kind == "several" and slugs and all(part.diagnosis for part in parts):
+        common = [shelf for shelf in tree.path(slugs[0]) if _under(slugs, shelf)]
         alike = {tree.malignancy(slug) for slug in (*slugs, *common[-1:])}
-        if common and len(alike) == 1:
+        if common and (len(alike) == 1 or (alike == _GRADES and tree.nodes[common[-1]].level != "group")):
             return _answer(label, common[-1], "broader", "several")
     return unsure
+
+
+def _under(slugs: tuple[str, ...], shelf: str) -> bool:
+    return all(shelf in load_ontology().path(slug) for slug in slugs)
+
+
+def _worse(dropped: str, slug: str) -> bool:
+    """True when words left out name a diagnosis that is worse than `slug`: "compound nevus with lentigo maligna"."""
+    tree = load_ontology()
+    rank = _RANKS.get(tree.malignancy(slug) or "", 0)
+    return any(_RANKS.get(tree.malignancy(other) or "", 0) > rank for other in _named_in(dropped))
+
+
+def _named_in(text: str) -> list[str]:
+    """Every node that some of the text's words in a row name."""
+    tree = load_ontology()
+    words = normalize(text).split()
+    parts = (" ".join(words[i:j]) for i in range(len(words)) for j in range(len(words), i, -1))
+    return [slug for part in parts if (slug := tree.lookup(part) or tree.narrower.get(part))]
 
 
 def _without(label: str, words: str) -> str:

@@ -39,7 +39,7 @@ def _singular(word: str) -> str:
 def canonical_word(word: str) -> str:
     """One word without accents, case, plural and spelling variants; what `normalize` does to each word."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c))
-    return _singular(plain.casefold())
+    return _singular(plain.casefold().replace("haem", "hem").replace("oedem", "edem"))
 
 
 def normalize(text: str) -> str:

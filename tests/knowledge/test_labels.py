@@ -55,7 +55,7 @@ def test_how_a_label_is_built(label: str, kind: str) -> None:
         ("BCC/SCC", "keratinocyte-cancer"),
         ("eczema; psoriasis", "inflammatory-disease"),
         ("allergic vs irritant contact dermatitis", "contact-dermatitis"),
-        ("AK (hypertrophic)", "actinic-keratosis"),
+        ("AK (thin)", "actinic-keratosis"),
     ],
 )
 def test_what_can_be_said_is_broader_at_best(label: str, slug: str) -> None:
@@ -76,6 +76,7 @@ def test_what_can_be_said_is_broader_at_best(label: str, slug: str) -> None:
         ("benign-melanocytic nevus, congenital", "congenital-nevus"),  # the sort is said twice
         ("malignant- bcc", "basal-cell-carcinoma"),
         ("benign - seborrheic keratosis", "seborrheic-keratosis"),
+        ("AK (hypertrophic)", "hypertrophic-actinic-keratosis"),
     ],
 )
 def test_other_spellings_of_one_name(label: str, slug: str) -> None:
