@@ -132,13 +132,13 @@ def wider(label: str) -> Iterator[str]:
         yield " ".join(word for word in words if word not in _NARROWING | _EMPTY)
 
 
-def endings(label: str) -> Iterator[str]:
-    """The last words of a name with one to three adjectives, where they mean the same whatever stands before them."""
+def endings(label: str) -> Iterator[tuple[str, str]]:
+    """(adjectives, name): the last words after one to three others, where they mean the same whatever stands before."""
     words = normalize(expanded(label)).split()
     if not _ORDERED & set(words):
         for start in range(1, min(4, len(words))):
             if len(words) - start > 1 or words[start] in _HEADS:
-                yield " ".join(words[start:])
+                yield " ".join(words[:start]), " ".join(words[start:])
 
 
 def by_words(words: list[str]) -> str | None:

@@ -37,9 +37,10 @@ _NOTHING = re.compile(
 )
 _DENIED = re.compile(
     r"\b(?:not|non[- ](?=melanoma|malignan|cancer|neoplas)|no evidence of|no|without evidence of|negative for|absence of|"
-    r"free of|history of|family history|h/o|hx(?: of)?|"
-    r"screening(?: for)?|indication|encounter for|s/p|status post|previous|prior|excised|scar (?:from|of|after)|"
-    r"post[- ]?excision)\b\s*:?|\b(?:ruled out|excluded|was removed|unlikely|less likely|negative)\s*$"
+    r"free of|history of|family history|h/o|hx(?: of)?|(?:low |high )?risk (?:of|for)|fear of|unlikely|doubt(?:ful)?|"
+    r"ruled out|screening(?: for)?|indication|encounter for|s/p|status post|previous|prior|excised|scar (?:from|of|after)|"
+    r"post[- ]?excision)\b\s*:?|^\s*(?:pre|ex)-(?!malignan|cancer)"
+    r"|\b(?:ruled out|excluded|was removed|unlikely|less likely|negative)\s*$"
     r"|\s*[=:]\s*(?:0|0\.0|false|no|absent|negative)\s*$",
     re.IGNORECASE,
 )

@@ -117,13 +117,9 @@ def resolve(label: str, dataset: str | None = None) -> Resolution:
         found = _composite(label, each, dataset)
         if found.diagnosis:
             return found
-    for text in endings(label):
-        slug, dropped = tree.lookup(text), _without(label, text)
-        own = text.split()[-1]
-        rivals = {by_words([canonical_word(word), own]) for word in dropped.split()} - {
-            None,
-            slug,
-        }  # "blue dermal nevus"
+    for dropped, text in endings(label):
+        slug, last = tree.lookup(text), text.split()[-1]
+        rivals = {by_words([word, last]) for word in dropped.split()} - {None, slug}  # "blue dermal nevus"
         if slug and not rivals and not contradicts(dropped, tree.malignancy(slug)) and not _named_in(dropped):
             return _answer(label, slug, "broader", text)
     return Resolution(label, None, (), None, "none")
