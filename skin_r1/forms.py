@@ -6,7 +6,7 @@ Inverted forms, brackets, abbreviations, file names and filing words are undone 
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 from skin_r1.mappings import public_codes
 from skin_r1.taxonomy import load_ontology
@@ -41,6 +41,12 @@ _TAILS = re.compile(
 )
 _LEADS = re.compile(r"^\s*(?:other specified|other and unspecified|other|unspecified|certain)\s+", re.IGNORECASE)
 _FILING = re.compile(r"[\[(](?:disorder|finding|morphologic abnormality|diagnosis)[\])]", re.IGNORECASE)
+_CAMEL, _LONE_S = re.compile(r"(?<=[a-z])(?=[A-Z])"), re.compile(r"(?<=\w)[ _-]s(?=[ _-])")
+_NUMBERED = re.compile(r"^\s*(?:\d+\s*[-.)]\s*|[A-Z]{2}-\s*)")
+_COUNT = re.compile(r"\s*[ _-]*\d[\d.,]*k?\s*$")
+_LETTERS = re.compile(r"[A-Za-z]+")
+_DASH = re.compile(r"(.+?) - (.+)")
+_CUT = re.compile(r"[,;(\[]| - ")
 _BRACKETS = re.compile(r"\s*([^()\[\]]+?)\s*[(\[]([^()\[\]]+)[)\]]\s*")
 
 
@@ -49,10 +55,10 @@ def named(label: str) -> str | None:
     label = _FILING.sub(" ", label)
     if slug := load_ontology().lookup(label):
         return slug
-    for pattern in (_BRACKETS, re.compile(r"(.+?) - (.+)")):
+    for pattern in (_BRACKETS, _DASH):
         if found := pattern.fullmatch(label):
             return _two(*found.groups())
-    return _rewritten(label)
+    return rewritten(label)
 
 
 def _two(left: str, right: str) -> str | None:
@@ -61,11 +67,11 @@ def _two(left: str, right: str) -> str | None:
     Two names that do not lie on one path are two diagnoses, and none is chosen.
     """
     tree = load_ontology()
-    first, second = _rewritten(left), _rewritten(right)
+    first, second = rewritten(left), rewritten(right)
     if first and second:
         deeper = max(first, second, key=lambda slug: len(tree.path(slug)))
         return deeper if {first, second} <= set(tree.path(deeper)) else None
-    if whole := _rewritten(f"{right} {left}") or _rewritten(f"{left} {right}"):
+    if whole := rewritten(f"{right} {left}") or rewritten(f"{left} {right}"):
         return whole
     for slug, rest in ((first, right), (second, left)):
         codes = {code for code, _, _ in public_codes(normalize(rest))}
@@ -74,7 +80,9 @@ def _two(left: str, right: str) -> str | None:
     return None
 
 
-def _rewritten(label: str) -> str | None:
+@lru_cache(maxsize=1 << 14)  # the grammar comes back to the same parts
+def rewritten(label: str) -> str | None:
+    """As `named`, without a look at brackets and dashes."""
     tree = load_ontology()
     for form in _forms(label):
         if slug := tree.lookup(form):
@@ -102,9 +110,8 @@ def _forms(label: str) -> Iterator[str]:
             words.pop()
         yield " ".join(words[1:] if words and words[0] in _EMPTY else words)
     # File and class names: "Darier_s_Disease", "BasalCellCarcinoma", "herpes-zoster-12", "3. Psoriasis - 1.25k".
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", re.sub(r"(?<=\w)[ _-]s(?=[ _-])", "", label))
-    bare = re.sub(r"^\s*(?:\d+\s*[-.)]\s*|[A-Z]{2}-\s*)", "", spaced)
-    yield re.sub(r"\s*[ _-]*\d[\d.,]*k?\s*$", "", bare)
+    spaced = _CAMEL.sub(" ", _LONE_S.sub("", label))
+    yield _COUNT.sub("", _NUMBERED.sub("", spaced))
     yield expanded(label)
 
 
@@ -116,14 +123,14 @@ def expanded(label: str) -> str:
         slug = tree.lookup(match[0]) if _ABBREVIATION.fullmatch(match[0]) else None
         return tree.name(slug) if slug else match[0]
 
-    return re.sub(r"[A-Za-z]+", full, label)
+    return _LETTERS.sub(full, label)
 
 
 def wider(label: str) -> Iterator[str]:
     """Texts that name something wider than the label: its head before a comma or bracket, fewer narrowing words."""
     bare = _LEADS.sub("", _TAILS.sub("", label))
     yield bare
-    yield re.split(r"[,;(\[]| - ", bare)[0]
+    yield _CUT.split(bare)[0]
     if found := _BRACKETS.fullmatch(bare):  # "other disorders of skin (dermatofibroma)"
         yield found[2]
     for text in (bare, expanded(bare)):

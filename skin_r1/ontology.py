@@ -64,6 +64,7 @@ class Resolution:
 
 
 _SORTS = {"inflammatory": "non-neoplastic", "nonneoplastic": "non-neoplastic"}
+_UNSEEN = re.compile("[?=:]")
 _RANKS = {"indeterminate": 1, "premalignant": 1, "malignant": 2}
 _GRADES = {"premalignant", "malignant"}
 _ISIC_ROOTS = ("benign", "malignant", "indeterminate")
@@ -89,8 +90,13 @@ def resolve(label: str, dataset: str | None = None) -> Resolution:
         return _answer(label, *own[key])
     if found := _isic(label):
         return found
+    plain = _UNSEEN.search(label) is None  # signs that `normalize` does not see may ask or deny
+    if plain and key in tree.names:
+        return _answer(label, tree.names[key], "exact", key)
+    if plain and key in tree.by_key:
+        return _answer(label, tree.by_key[key], "synonym", key)
     form = read_label(label)
-    if form.kind in ("denied", "open", "hedged") and re.search("[?=:]", label):  # `normalize` does not see them
+    if not plain and form.kind in ("denied", "open", "hedged"):
         return _composite(label, form, dataset)
     if key in tree.names:
         return _answer(label, tree.names[key], "exact", key)
@@ -195,7 +201,7 @@ def _named_in(text: str) -> list[str]:
     tree = load_ontology()
     words = normalize(text).split()
     parts = (" ".join(words[i:j]) for i in range(len(words)) for j in range(len(words), i, -1))
-    return [slug for part in parts if (slug := tree.lookup(part) or tree.narrower.get(part))]
+    return [slug for part in parts if (slug := tree.by_key.get(part) or tree.narrower.get(part))]
 
 
 def _without(label: str, words: str) -> str:

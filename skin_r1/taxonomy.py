@@ -77,8 +77,7 @@ class Ontology:
 
     def lookup(self, text: str) -> str | None:
         """The slug that `text` names by preferred name, synonym or slug, exact after `normalize`; else None."""
-        key = normalize(text)
-        return self.names.get(key) or self.synonyms.get(key)
+        return self.by_key.get(normalize(text))
 
     def hierarchical_credit(self, predicted: str, truth: str) -> float:
         """How near two diagnoses are.
@@ -103,6 +102,11 @@ class Ontology:
     def synonyms(self) -> dict[str, str]:
         """Normalized synonym -> slug."""
         return {normalize(text): slug for slug, node in self.nodes.items() for text in node.synonyms}
+
+    @cached_property
+    def by_key(self) -> dict[str, str]:
+        """Normalized preferred name, slug or synonym -> slug; a name wins over a synonym."""
+        return {**self.synonyms, **self.names}
 
     @cached_property
     def narrower(self) -> dict[str, str]:

@@ -4,7 +4,7 @@ import csv
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 KNOWLEDGE = Path(__file__).parent / "knowledge"
@@ -42,10 +42,14 @@ def canonical_word(word: str) -> str:
     return _singular(plain.casefold().replace("haem", "hem").replace("oedem", "edem"))
 
 
+_POSSESSIVE = re.compile(r"['’`´](s\b)?")
+_WORDS = re.compile(r"[^\W_]+")
+
+
+@lru_cache(maxsize=1 << 16)
 def normalize(text: str) -> str:
     """The form in which names are compared: words only, lower case, singular, one spelling, single spaces."""
-    text = re.sub(r"['’`´](s\b)?", "", text)
-    return " ".join(canonical_word(word) for word in re.findall(r"[^\W_]+", text))
+    return " ".join(map(canonical_word, _WORDS.findall(_POSSESSIVE.sub("", text))))
 
 
 def read_tsv(path: Path) -> Iterator[dict[str, str]]:
