@@ -13,6 +13,8 @@ Examples:
   skin-r1 data resolve "Naevus sebaceus" akiec --dataset ham10000 --format table
   skin-r1 data resolve --file labels.txt
   skin-r1 data resolve --file metadata.csv --column diagnostic --dataset pad_ufes_20
+  skin-r1 data resolve --file labels.txt --propose proposals.sssom.tsv      (then a person decides)
+  skin-r1 data resolve --export skin-r1.sssom.tsv
 
 A line per label. From a CSV each distinct label of the column once, in order of appearance; blanks are skipped.
 """
@@ -50,13 +52,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument("--file", type=Path, help="text file with a label a line, or a CSV (then with --column)")
     p.add_argument("--column", help="the CSV's column that holds the labels")
     p.add_argument("--dataset", help="whose codes apply, such as ham10000")
+    p.add_argument("--propose", type=Path, metavar="TSV", help="write what unresolved labels could mean, for a person")
+    p.add_argument("--export", type=Path, metavar="TSV", help="write every committed name and code as one SSSOM table")
     p.add_argument("--format", choices=("jsonl", "table"), default="jsonl")
     options = p.parse_args(argv)
     if options.column and not options.file:
         raise problem("--column needs --file", next_step="add --file CSV")
+    if options.export:
+        from data_prep.mappings import export
+
+        print(f"wrote {options.export}: {export(options.export)} mappings")
+        return 0
     labels = options.labels + (read_labels(options.file, options.column) if options.file else [])
     if not labels:
         raise problem("there is no label to resolve", next_step="give LABELs, or --file with a label a line")
+    if options.propose:
+        from data_prep.mappings import CURATED, propose
+
+        unresolved, rows = propose(labels, options.propose, options.dataset)
+        print(f"{unresolved} of {len(set(labels))} labels do not resolve; wrote {rows} proposals to {options.propose}")
+        print(f"keep one row a label, write {CURATED} in it, then: skin-r1 data validate --mappings {options.propose}")
+        return 0
     from skin_r1.ontology import resolve
 
     for label in labels:

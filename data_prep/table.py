@@ -76,13 +76,16 @@ class Row:
         )
 
 
-def read_table(path: Path, required: Sequence[str], *, unique: str | None = None) -> list[Row]:
+def read_table(
+    path: Path, required: Sequence[str], *, unique: str | None = None, comment: str | None = None
+) -> list[Row]:
     """Read a table.
 
     Args:
         path: the file; UTF-8 with or without a BOM, or UTF-16 with one.
         required: canonical names of the columns that must be there; case and outer spaces are ignored.
         unique: column whose cells must be filled and differ.
+        comment: lines that start with this are no records.
 
     Raises:
         UserError: unreadable, empty, without a required column, with a ragged row or with a repeated id.
@@ -90,7 +93,10 @@ def read_table(path: Path, required: Sequence[str], *, unique: str | None = None
     lines = _decode(path)
     if not lines.strip():
         raise problem("the table is empty", file=path, next_step="download the file again")
-    header_line = lines.lstrip().splitlines()[0]
+    told = [line for line in lines.splitlines() if line.strip() and not (comment and line.startswith(comment))]
+    if not told:
+        raise problem("the table holds nothing but comments", file=path, next_step="download the file again")
+    header_line = told[0]
     delimiter = max(DELIMITERS, key=lambda d: (_hits(header_line, d, required), header_line.count(d)))
     reader = csv.reader(io.StringIO(lines, newline=""), delimiter=delimiter, strict=True)
     rows: list[Row] = []
@@ -99,7 +105,7 @@ def read_table(path: Path, required: Sequence[str], *, unique: str | None = None
     try:
         for cells in reader:
             number, start = start, reader.line_num + 1
-            if not any(cell.strip() for cell in cells):
+            if not any(cell.strip() for cell in cells) or (comment and cells[0].startswith(comment)):
                 continue
             if not header:
                 header = _header(path, number, cells, required)

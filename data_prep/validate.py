@@ -125,16 +125,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `skin-r1 data validate`."""
     p = argparse.ArgumentParser(
         prog="skin-r1 data validate",
-        description="Check a corpus: columns, ids, groups and splits, slugs, findings, images.",
-        epilog="Examples:\n  skin-r1 data validate corpora/ham10000\n",
+        description="Check a corpus (columns, ids, groups and splits, slugs, findings, images) or a table of mappings.",
+        epilog="Examples:\n  skin-r1 data validate corpora/ham10000\n"
+        "  skin-r1 data validate --mappings skin_r1/knowledge/mappings/ham10000.sssom.tsv\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    p.add_argument("corpus", type=Path, metavar="CORPUS")
+    p.add_argument("corpus", type=Path, metavar="CORPUS", nargs="?")
+    p.add_argument("--mappings", type=Path, metavar="TSV", help="a curated SSSOM table, to be committed")
     options = p.parse_args(argv)
+    if (options.corpus is None) == (options.mappings is None):
+        raise problem("nothing to check, or two things", next_step="give CORPUS or --mappings TSV")
+    if options.mappings is not None:
+        from data_prep.mappings import check
+
+        count, wrong = check(options.mappings)
+        _refuse(wrong, f"{count} mappings")
+        print(f"{count} mappings: each leads to a diagnosis, and a person signed it")
+        return 0
     count, wrong = check_corpus(options.corpus)
+    _refuse(wrong, f"{count} cases")
+    print(f"{count} cases: the corpus keeps the contract")
+    return 0
+
+
+def _refuse(wrong: Sequence[UserError], where: str) -> None:
     if wrong:
         shown = "\n".join(str(w) for w in wrong[:SHOWN])
         more = f"\n... and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-        raise UserError(f"{len(wrong)} violations in {count} cases:\n{shown}{more}")
-    print(f"{count} cases: the corpus keeps the contract")
-    return 0
+        raise UserError(f"{len(wrong)} violations in {where}:\n{shown}{more}")

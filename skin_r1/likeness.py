@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skin_r1.taxonomy import load_ontology
+from skin_r1.wording import normalize
 
 LEAST = 0.3  # share of triples in common below which two names do not look alike
 
@@ -28,6 +29,13 @@ def nearest(key: str, limit: int = 5) -> tuple[str, ...]:
     dice = 2.0 * np.bincount(np.concatenate(shared), minlength=len(sizes)) / (sizes + len(triples))  # [names]
     best = np.argsort(-dice, kind="stable")[: 4 * limit]
     return tuple(dict.fromkeys(slugs[i] for i in best if dice[i] >= LEAST))[:limit]
+
+
+def likeness(label: str, slug: str) -> float:
+    """Largest Dice coefficient between the label's triples and those of one of the node's names, in [0, 1]."""
+    node, own = load_ontology().nodes[slug], _triples(normalize(label))
+    texts = (slug, node.name, *node.synonyms, *node.narrower)
+    return max(2 * len(own & other) / (len(own) + len(other)) for other in map(_triples, map(normalize, texts)))
 
 
 def _triples(text: str) -> set[str]:
