@@ -1,5 +1,6 @@
 """The `skin-r1` command: finds the room that does the work, and imports nothing else."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -45,6 +46,9 @@ def run_main(command: Callable[[Sequence[str] | None], int], argv: Sequence[str]
     except KeyboardInterrupt:
         print("interrupted; what was written so far is kept", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # `skin-r1 data list | head`: the reader has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + 13
 
 
 def main(argv: Sequence[str] | None = None) -> int:
