@@ -64,7 +64,8 @@ class Resolution:
 
 
 _SORTS = {"inflammatory": "non-neoplastic", "nonneoplastic": "non-neoplastic"}
-_UNSEEN = re.compile("[?=:]")
+LONGEST = 400  # characters of a label
+_UNSEEN = re.compile("[?=:]")  # signs that `normalize` drops
 _RANKS = {"indeterminate": 1, "premalignant": 1, "malignant": 2}
 _GRADES = {"premalignant", "malignant"}
 _ISIC_ROOTS = ("benign", "malignant", "indeterminate")
@@ -83,30 +84,38 @@ def resolve(label: str, dataset: str | None = None) -> Resolution:
         label: as the dataset writes it: a name, a code or an ISIC path such as `Benign:...:Nevus:Blue nevus`.
         dataset: name of the dataset, if known; `ham10000` and `HAM-10000` are the same.
     """
-    tree = load_ontology()
     key = normalize(label)
     own = mappings().get(dataset_key(dataset), {}) if dataset else {}
     if key in own:
         return _answer(label, *own[key])
-    if found := _isic(label):
+    if len(label) > LONGEST:  # a sentence is no label
+        return Resolution(label, None, (), None, "none", "too long")
+    if found := _isic(label) or _outright(label, key):
         return found
-    plain = _UNSEEN.search(label) is None  # signs that `normalize` does not see may ask or deny
-    if plain and key in tree.names:
-        return _answer(label, tree.names[key], "exact", key)
-    if plain and key in tree.by_key:
-        return _answer(label, tree.by_key[key], "synonym", key)
     form = read_label(label)
-    if not plain and form.kind in ("denied", "open", "hedged"):
-        return _composite(label, form, dataset)
-    if key in tree.names:
-        return _answer(label, tree.names[key], "exact", key)
-    if slug := named(label):
-        return _answer(label, slug, "synonym", key)
-    codes = public_codes(key)
-    if len({slug for slug, _, _ in codes}) == 1:
-        return _answer(label, *sorted(codes, key=str)[0])
+    asks = form.kind in ("denied", "open", "hedged") and _UNSEEN.search(label) is not None
+    if not asks:
+        if slug := named(label):
+            return _answer(label, slug, "exact" if key in load_ontology().names else "synonym", key)
+        codes = public_codes(key)
+        if len({slug for slug, _, _ in codes}) == 1:
+            return _answer(label, *sorted(codes, key=str)[0])
     if form.kind != "plain":
         return _composite(label, form, dataset)
+    return _wide(label, key, dataset) or _ending(label) or Resolution(label, None, (), None, "none")
+
+
+def _outright(label: str, key: str) -> Resolution | None:
+    """The node whose name or synonym the label is, where no sign that `normalize` drops may ask or deny."""
+    tree = load_ontology()
+    if _UNSEEN.search(label) is None and (slug := tree.by_key.get(key)):
+        return _answer(label, slug, "exact" if key in tree.names else "synonym", key)
+    return None
+
+
+def _wide(label: str, key: str, dataset: str | None) -> Resolution | None:
+    """A node wider than the label: a kind of it, a list's shelf, its head, or its name without narrowing words."""
+    tree = load_ontology()
     if slug := tree.narrower.get(key):
         return _answer(label, slug, "broader", key)
     several = listed(label)
@@ -119,16 +128,22 @@ def resolve(label: str, dataset: str | None = None) -> Resolution:
             others = _named_in(dropped)  # "BCC (eczema)" is no wide name of either
             if all(other in tree.path(slug) or slug in tree.path(other) for other in others):
                 return _answer(label, slug, "broader", words)
-    for each in (*headed(label), *([several] if several else [])):
-        found = _composite(label, each, dataset)
+    for form in (*headed(label), *([several] if several else [])):
+        found = _composite(label, form, dataset)
         if found.diagnosis:
             return found
+    return None
+
+
+def _ending(label: str) -> Resolution | None:
+    """The node of the label's last words, after adjectives that make it no other one."""
+    tree = load_ontology()
     for dropped, text in endings(label):
         slug, last = tree.lookup(text), text.split()[-1]
         rivals = {by_words([word, last]) for word in dropped.split()} - {None, slug}  # "blue dermal nevus"
         if slug and not rivals and not contradicts(dropped, tree.malignancy(slug)) and not _named_in(dropped):
             return _answer(label, slug, "broader", text)
-    return Resolution(label, None, (), None, "none")
+    return None
 
 
 def _answer(label: str, slug: str | None, match: Match, via: str) -> Resolution:

@@ -3,12 +3,18 @@
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from skin_r1.labels import read_label
 from skin_r1.likeness import nearest
 from skin_r1.ontology import load_ontology, resolve
 
 TREE = load_ontology()
+SCRAPS = (
+    "melanoma", "nevus", "BCC", "SK", "in situ", "vs", "r/o", "?", "not", "with", "arising in", "and", "/", ",", "(", ")",
+    ":", "benign", "malignant -", "suspected", "of the face", "psoriasis", "= 0", "history of", "scar", "type 2", "-",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -125,6 +131,22 @@ def test_no_wording_turns_the_malignancy_of_a_name(words: str) -> None:
                 assert {found.malignancy, truth} not in ({"benign", "malignant"}, {"non-neoplastic", "malignant"}), (
                     name
                 )
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.sampled_from(SCRAPS), min_size=1, max_size=9).map(" ".join) | st.text(max_size=250))
+def test_any_label_gets_an_answer_that_agrees_with_itself(label: str) -> None:
+    found = resolve(label)
+    assert (found.diagnosis is None) == (found.match == "none")
+    if found.diagnosis:
+        assert found.path == TREE.path(found.diagnosis) and found.malignancy == TREE.malignancy(found.diagnosis)
+    assert all(slug in TREE.nodes for slug in (*found.named, *found.candidates))
+
+
+def test_a_sentence_is_no_label() -> None:
+    start = time.perf_counter()
+    assert resolve("a nevus and " * 2000).diagnosis is None
+    assert time.perf_counter() - start < 2
 
 
 def test_candidates_come_from_letters_in_common() -> None:
