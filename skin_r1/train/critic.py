@@ -3,7 +3,8 @@
 Label-only rows say nothing about findings, so GRPO alone drifts: findings become a code for the diagnosis. The critic
 learns the findings from the annotated training images in a minute, with turned and mirrored copies, and names those of
 which it is sure on the label-only ones. These names enter the rows of the run and never the corpus. What it is not sure
-of stays unknown, and so does every finding on which its sure answers fail the validation split.
+of stays unknown, and so does every finding on which its sure answers fail the validation split. A critic that is sure of
+little is not used at all: rows of which only an absence or two is known would pay for saying nothing.
 """
 
 import time
@@ -26,6 +27,9 @@ SIDE = 56  # pixels
 BATCH, RATE = 32, 4e-3
 LEAST = 8  # annotated images with, and as many without a finding, to learn it
 SURE = 0.9  # probability above which it is named as present, and below 1 - SURE as absent
+LEAST_SURE = 0.7
+"""Share of sure answers on the label-only rows below which the critic is silent. Drawn lesions: 0.92, grounding rises.
+HAM10000 (findings measured, 420 annotated): 0.22, and grounding F1 fell from 0.60 to 0.28 as the model fell silent."""
 WRONG = 0.1  # share of wrong sure answers on the validation split above which a finding is left unknown
 
 
@@ -65,8 +69,12 @@ def criticize(corpus: Path, rows: Dataset, *, steps: int, seed: int) -> Criticiz
     kept = [name for name in findings if judged[name]["wrong"] <= WRONG * max(1, judged[name]["sure"])]
     blank = [index for index, kind in enumerate(rows["annotation"]) if kind == "sparse"]
     chances = probabilities(network, _pixels(rows.select(blank)))  # [rows, findings]
+    share = float(((chances >= SURE) | (chances <= 1 - SURE)).mean()) if blank else 0.0
+    used = share >= LEAST_SURE
+    told = "names their findings" if used else f"is sure of too little (at least {LEAST_SURE:.0%}) and stays silent"
+    print(f"critic: sure of {share:.0%} of the findings of {len(blank)} label-only rows; it {told}", flush=True)
     present, absent = list(rows["concepts_present"]), list(rows["concepts_absent"])
-    for index, own in zip(blank, chances, strict=True):
+    for index, own in zip(blank, chances, strict=True) if used else ():
         present[index] = [name for name, p in zip(findings, own, strict=True) if name in kept and p >= SURE]
         absent[index] = [name for name, p in zip(findings, own, strict=True) if name in kept and p <= 1 - SURE]
     rows = rows.remove_columns(["concepts_present", "concepts_absent"])
@@ -77,7 +85,8 @@ def criticize(corpus: Path, rows: Dataset, *, steps: int, seed: int) -> Criticiz
         "label_only_images": len(blank),
         "findings": kept,
         "left_out": [name for name in findings if name not in kept],
-        "sure_share": round(float(((chances >= SURE) | (chances <= 1 - SURE)).mean()), 3) if blank else None,
+        "sure_share": round(share, 3),
+        "used": used,
         "validation": judged,
     }
     return Criticized(rows, facts)

@@ -38,6 +38,7 @@ def test_what_the_critic_is_sure_of_is_mostly_there(phantoms):
         right += len(truth & set(after["concepts_present"])) + len(set(after["concepts_absent"]) - truth)
         wrong += len(set(after["concepts_present"]) - truth) + len(truth & set(after["concepts_absent"]))
     assert right > 100 and wrong / (right + wrong) < 0.1
+    assert done.facts["used"] and done.facts["sure_share"] > 0.7
     assert done.facts["annotated_images"] == 120 and done.facts["label_only_images"] == 60
     assert not set(done.facts["findings"]) & set(done.facts["left_out"])
     assert load_corpus(phantoms, "train")[150]["concepts_present"] == []  # the corpus itself stays as it was
@@ -60,6 +61,14 @@ def test_a_finding_that_fails_the_validation_split_stays_unknown(phantoms, monke
     done = criticize(phantoms, training_rows(phantoms, "all"), steps=2, seed=0)
     assert done.facts["findings"] == [] and done.facts["left_out"]
     assert all(not row["concepts_present"] for row in done.rows if row["annotation"] == "sparse")
+
+
+def test_a_critic_that_is_sure_of_little_stays_silent(phantoms, monkeypatch, capsys):
+    monkeypatch.setattr("skin_r1.train.critic.LEAST_SURE", 1.01)
+    rows = training_rows(phantoms, "all")
+    done = criticize(phantoms, rows, steps=2, seed=0)
+    assert done.facts["used"] is False and "stays silent" in capsys.readouterr().out
+    assert [row["concepts_absent"] for row in done.rows] == [row["concepts_absent"] for row in rows]
 
 
 def test_too_few_annotated_images_are_refused(tmp_path):
