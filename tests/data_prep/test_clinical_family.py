@@ -747,7 +747,7 @@ def test_real_scin(real_data: Path) -> None:
     assert listing.notes == ("15 images belong to more than one case.",)
     said = {label for row in rows for label, _ in row.differential}
     nowhere = {label: resolve(label, "scin") for label in said if not resolve(label, "scin").diagnosis}
-    assert len(said) == 370 and len(nowhere) == 12
+    assert len(said) == 370 and len(nowhere) == 14
     assert {found.via for found in nowhere.values()} == {"scin.sssom.tsv"}  # mapped on purpose to nothing
     graded = {row.lesion_id for row in rows if row.differential}
     labelled = {row.lesion_id for row in rows if row.label}
