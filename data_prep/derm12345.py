@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_prep.raw import Listing, MaskKind, Raw
-from data_prep.table import Row, check_unique, find_files, read_table
+from data_prep.table import Row, checked_unique, find_files, read_table
 from skin_r1.errors import problem
 from skin_r1.ontology import resolve
 
@@ -32,8 +32,7 @@ COLUMNS = ("image_id", *PATH, "label")
 def read(root: Path) -> Listing:
     """Read every metadata file (train, test)."""
     tables = find_files(root, ("derm12345_metadata_*.csv", "derm12345_metadata_*.tab"), "its metadata")
-    rows = [row for table in tables for row in read_table(table, COLUMNS, unique="image_id")]
-    check_unique(rows, "image_id")
+    rows = list(checked_unique((row for table in tables for row in read_table(table, COLUMNS)), "image_id"))
     _check_codes(rows)
     notes = ("There are no patient ids: images of one patient may lie in different splits.",)
     return Listing([_raw(row) for row in rows], {table.stem: table for table in tables}, notes=notes)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from data_prep.history import history_text
 from data_prep.raw import Listing, MaskKind, Raw
-from data_prep.table import Row, check_unique, find_file, read_table
+from data_prep.table import Row, checked_unique, find_file, read_table
 from skin_r1.concepts import concept_codes
 from skin_r1.errors import problem
 
@@ -37,10 +37,10 @@ ABSENT = "absent"
 def read(root: Path) -> Listing:
     """Read `meta.csv`: one row for each image that a case names, one for a case that names none."""
     table = find_file(root, ("meta.csv", "derm7pt_meta.csv"), "its metadata")
-    cases = read_table(table, ("diagnosis", *CRITERIA))
+    cases = list(read_table(table, ("diagnosis", *CRITERIA)))
     key = next((name for name in ("case_num", "derm") if cases and name in cases[0].values), None)
     if key:
-        check_unique(cases, key)
+        cases = list(checked_unique(cases, key))
     rows = [raw for case in cases for raw in _images(case, key)]
     notes = []
     if cases and not all(column in cases[0].values for column, _ in IMAGES):

@@ -4,19 +4,20 @@ The closed lists are those of the archive's own schema (github.com/ImageMarkup/i
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from data_prep.history import history_text
 from data_prep.raw import Confirmed
-from data_prep.table import Row, check_unique, find_files, read_table
+from data_prep.table import Row, checked_unique, find_files, read_table
 from skin_r1.errors import UserError, problem
 
 if TYPE_CHECKING:
     from skin_r1.case import Modality
 
 T = TypeVar("T")
+TERMS = (("copyright_license", "Licenses of the images"), ("attribution", "Images to be credited to"))
 UNKNOWN = ("unknown", "unk", "na", "n/a", "nan")
 SEX = {"female": "female", "male": "male"}
 CONFIRM_TYPES: dict[str, Confirmed] = {
@@ -94,9 +95,7 @@ def _not_one_hot(row: Row, column: str, what: str, found: str) -> UserError:
 
 def read_all(files: Iterable[Path], required: Sequence[str]) -> list[Row]:
     """Rows of all files; the first required column is the id, and none may repeat across the files."""
-    rows = [row for file in files for row in read_table(file, required, unique=required[0])]
-    check_unique(rows, required[0])
-    return rows
+    return list(checked_unique((row for file in files for row in read_table(file, required)), required[0]))
 
 
 def optional_files(root: Path, patterns: Sequence[str]) -> list[Path]:
@@ -132,11 +131,17 @@ def diagnosis_path(row: Row, columns: Sequence[str]) -> str | None:
     return ":".join(filled) or None
 
 
-def terms_notes(rows: Collection[Row]) -> list[str]:
+def count_terms(row: Row, terms: Counter[tuple[str, str]]) -> None:
+    """Count the license and the credit line of an image."""
+    for column, _ in TERMS:
+        if column in row.values:
+            terms[column, row.text(column) or "not stated"] += 1
+
+
+def terms_notes(terms: Mapping[tuple[str, str], int]) -> list[str]:
     """Which license and which credit line hold for how many images, from the images' own columns."""
     notes = []
-    for column, lead in (("copyright_license", "Licenses of the images"), ("attribution", "Images to be credited to")):
-        counts = Counter(row.text(column) or "not stated" for row in rows)
-        if counts:
-            notes.append(f"{lead}: " + "; ".join(f"{name} ({count})" for name, count in sorted(counts.items())) + ".")
+    for column, lead in TERMS:
+        if own := sorted((text, count) for (name, text), count in terms.items() if name == column):
+            notes.append(f"{lead}: " + "; ".join(f"{text} ({count})" for text, count in own) + ".")
     return notes

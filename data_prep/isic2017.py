@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from data_prep.history import history_text
 from data_prep.raw import Listing, MaskKind, Raw
-from data_prep.table import Row, check_unique, find_files, read_table
+from data_prep.table import Row, checked_unique, find_files, read_table
 from skin_r1.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ COLUMNS = ("image_id", "melanoma", "seborrheic_keratosis")
 def read(root: Path) -> Listing:
     """Read every ground-truth file (training, validation, test); both columns 0 means nevus."""
     tables = find_files(root, ("*Part3_GroundTruth.csv",), "its part 3 ground truth")
-    truths = [row for table in tables for row in read_table(table, COLUMNS, unique="image_id")]
-    check_unique(truths, "image_id")
+    truths = list(checked_unique((row for table in tables for row in read_table(table, COLUMNS)), "image_id"))
     people: dict[str, Row] = {}
     inputs = {table.stem: table for table in tables}
     try:

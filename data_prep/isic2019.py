@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from data_prep.isic import UNKNOWN, join_notes, one_hot, person, read_all
 from data_prep.raw import Listing, MaskKind, Raw
-from data_prep.table import Row, check_unique, find_files
+from data_prep.table import Row, checked_unique, find_files
 
 if TYPE_CHECKING:
     from skin_r1.case import Modality
@@ -50,8 +50,7 @@ def _people(files: list[Path]) -> list[Row]:
     rows = []
     for file in files:
         rows += read_all([file], COLUMNS if "_test_" in file.name.casefold() else (*COLUMNS, "lesion_id"))
-    check_unique(rows, "image")
-    return rows
+    return list(checked_unique(rows, "image"))
 
 
 def _raw(row: Row, about: Row | None) -> Raw:

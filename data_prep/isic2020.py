@@ -37,12 +37,12 @@ NO_SUBTYPE = "unknown"
 def read(root: Path) -> Listing:
     """Read the ground truth; the two images of a listed pair get one lesion id."""
     table = find_file(root, TRUTH, "its ground truth")
-    truths = read_table(table, COLUMNS, unique="image_name")
+    truths = list(read_table(table, COLUMNS, unique="image_name"))
     inputs, notes = {"ground truth": table}, []
     lesions = {row.values["image_name"]: row.text("lesion_id") for row in truths}
     for file in optional_files(root, ("ISIC_2020_*Duplicates.csv",)):
         inputs[file.stem] = file
-        pairs = read_table(file, PAIR)
+        pairs = list(read_table(file, PAIR))
         known = [pair for row in pairs if lesions.keys() >= set(pair := _pair(row))]
         lesions = _merged(lesions, known)
         notes.append(f"{len(known)} listed pairs of duplicates share a lesion id.")

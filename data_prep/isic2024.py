@@ -10,10 +10,11 @@ labels other than those come from histopathology, so a tile that is not under `B
 joined by `::` in `iddx_full`. The images must lie there as files; `train-image.hdf5` is not read.
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.isic import IMAGE_TYPES, UNKNOWN, choice, diagnosis_path, person, terms_notes
+from data_prep.isic import IMAGE_TYPES, UNKNOWN, choice, count_terms, diagnosis_path, person, terms_notes
 from data_prep.raw import Listing, MaskKind, Raw
 from data_prep.table import Row, find_file, read_table
 
@@ -37,9 +38,12 @@ WEAK, MALIGNANT = "Benign", "Malignant"
 def read(root: Path) -> Listing:
     """Read `train-metadata.csv`."""
     table = find_file(root, ("train-metadata.csv",), "its metadata")
-    truths = read_table(table, COLUMNS, unique="isic_id")
-    rows = [_raw(row) for row in truths]
-    notes = terms_notes(truths)
+    terms: Counter[tuple[str, str]] = Counter()
+    rows = []
+    for row in read_table(table, COLUMNS, unique="isic_id"):
+        count_terms(row, terms)
+        rows.append(_raw(row))
+    notes = terms_notes(terms)
     if weak := sum(raw.label == WEAK for raw in rows):
         notes.append(f"{weak} tiles are labelled a bare `{WEAK}`: not biopsied, held benign by a doctor.")
     return Listing(rows, {"metadata": table}, notes=tuple(notes))

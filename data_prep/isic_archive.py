@@ -15,6 +15,7 @@ from data_prep.isic import (
     IMAGE_TYPES,
     UNKNOWN,
     choice,
+    count_terms,
     diagnosis_path,
     person,
     read_all,
@@ -45,16 +46,17 @@ def read(root: Path) -> Listing:
     """Read the exported table, or the tables of several collections that share no image."""
     tables = find_files(root, ("metadata.csv", "*metadata*.csv"), "the exported metadata")
     excluded: Counter[str] = Counter()
-    kept = []
+    terms: Counter[tuple[str, str]] = Counter()
+    rows = []
     for row in read_all(tables, COLUMNS):
         if choice(row, "image_manipulation", MANIPULATIONS):
             excluded["synthetic image"] += 1
         elif (row.text("image_type") or "").casefold().startswith("rcm:"):
             excluded["confocal microscopy (image_type RCM)"] += 1
         else:
-            kept.append(row)
-    rows = [_raw(row) for row in kept]
-    notes = terms_notes(kept)
+            count_terms(row, terms)
+            rows.append(_raw(row))
+    notes = terms_notes(terms)
     if untold := sum(raw.modality is None for raw in rows):
         notes.append(f"{untold} images have no image_type: they are taken as {MODALITY}.")
     return Listing(rows, {str(t.relative_to(root)): t for t in tables}, excluded, tuple(notes))

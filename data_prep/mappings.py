@@ -81,7 +81,7 @@ def check(file: Path) -> tuple[int, list[UserError]]:
     """
     if not file.is_file():
         raise problem("the file does not exist", file=file, next_step="skin-r1 data resolve --propose writes one")
-    rows = read_table(file, COLUMNS[:5], comment="#")
+    rows = list(read_table(file, COLUMNS[:5], comment="#"))
     wrong: list[UserError] = []
     seen: dict[str, int] = {}
     for row in rows:

@@ -16,12 +16,12 @@ Examples:
   skin-r1 data resolve --file labels.txt --propose proposals.sssom.tsv      (then a person decides)
   skin-r1 data resolve --export skin-r1.sssom.tsv
 
-A line per label. From a CSV each distinct label of the column once, in order of appearance; blanks are skipped.
+A line per label, in order. From a CSV each filled cell of the column; blanks are skipped.
 """
 
 
 def read_labels(file: Path, column: str | None) -> list[str]:
-    """Labels of a text file (one a line) or of a CSV's column (distinct).
+    """Labels of a text file (one a line) or of a CSV's column, in order; blanks are skipped.
 
     Raises:
         UserError: the file is missing, or a CSV is given without a column.
@@ -30,7 +30,7 @@ def read_labels(file: Path, column: str | None) -> list[str]:
         raise problem("the file does not exist", file=file, next_step="check the path after --file")
     if column is not None:
         cells = (row.values[column] for row in read_table(file, (column,)))
-        return list(dict.fromkeys(cell for cell in cells if cell))
+        return [cell for cell in cells if cell]
     if file.suffix.lower() in (".csv", ".tsv"):
         raise problem("a table needs the name of its label column", file=file, next_step="add --column NAME")
     try:

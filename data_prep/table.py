@@ -1,11 +1,12 @@
 """Tables as the world writes them: CSV with a BOM, semicolons, tabs or CRLF, read with the place of every mistake."""
 
+import codecs
 import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import TextIO
 
 from skin_r1.errors import UserError, problem
 
@@ -13,7 +14,7 @@ DELIMITERS = ",;\t|"
 SHOWN = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One record of a table.
 
@@ -63,7 +64,13 @@ class Row:
                 return answer
         raise self.wrong(column, "not a yes or no", "True, False, UNK or blank")
 
-    def wrong(self, column: str, what: str, allowed: str) -> UserError:
+    def wrong(
+        self,
+        column: str,
+        what: str,
+        allowed: str,
+        next_step: str = "correct the cell, or leave it blank when it is unknown",
+    ) -> UserError:
         """The error for this cell."""
         return problem(
             f"the cell is {what}",
@@ -72,85 +79,85 @@ class Row:
             column=column,
             found=self.values.get(column),
             allowed=allowed,
-            next_step="correct the cell, or leave it blank when it is unknown",
+            next_step=next_step,
         )
 
 
 def read_table(
     path: Path, required: Sequence[str], *, unique: str | None = None, comment: str | None = None
-) -> list[Row]:
-    """Read a table.
+) -> Iterator[Row]:
+    """Read a table, row by row, so that a file of any length takes little memory.
 
     Args:
         path: the file; UTF-8 with or without a BOM, or UTF-16 with one.
-        required: canonical names of the columns that must be there; case and outer spaces are ignored.
+        required: canonical names of the columns that must be there, once; case and outer spaces are ignored.
         unique: column whose cells must be filled and differ.
         comment: lines that start with this are no records.
 
     Raises:
-        UserError: unreadable, empty, without a required column, with a ragged row or with a repeated id.
+        UserError: while it is read: unreadable, empty, without a required column, with a ragged row or a repeated id.
     """
-    lines = _decode(path)
-    if not lines.strip():
-        raise problem("the table is empty", file=path, next_step="download the file again")
-    told = [line for line in lines.splitlines() if line.strip() and not (comment and line.startswith(comment))]
-    if not told:
-        raise problem("the table holds nothing but comments", file=path, next_step="download the file again")
-    header_line = told[0]
-    delimiter = max(DELIMITERS, key=lambda d: (_hits(header_line, d, required), header_line.count(d)))
-    reader = csv.reader(io.StringIO(lines, newline=""), delimiter=delimiter, strict=True)
-    rows: list[Row] = []
+    rows = _records(path, required, comment)
+    return rows if unique is None else checked_unique(rows, unique)
+
+
+def _records(path: Path, required: Sequence[str], comment: str | None) -> Iterator[Row]:
+    delimiter = _delimiter(path, required, comment)
     header: list[str] = []
     start = 1
-    try:
-        for cells in reader:
-            number, start = start, reader.line_num + 1
-            if not any(cell.strip() for cell in cells) or (comment and cells[0].startswith(comment)):
-                continue
-            if not header:
-                header = _header(path, number, cells, required)
-                continue
-            if len(cells) > len(header) and not any(cell.strip() for cell in cells[len(header) :]):
-                cells = cells[: len(header)]
-            if len(cells) != len(header):
-                raise problem(
-                    "the row has another number of cells than the header",
-                    file=path,
-                    row=number,
-                    column=header[min(len(cells), len(header)) - 1],
-                    found=f"{len(cells)} cells",
-                    allowed=f"{len(header)} cells, separated by {delimiter!r}",
-                    next_step="repair the row: a separator is missing, or text that holds one is not quoted",
-                )
-            rows.append(Row(path, number, dict(zip(header, (cell.strip() for cell in cells), strict=True))))
-    except csv.Error as error:
-        raise problem(f"the row cannot be read: {error}", file=path, row=start, next_step="repair the row") from None
-    if unique is not None:
-        check_unique(rows, unique)
-    return rows
+    with _open(path) as stream:
+        reader = csv.reader(stream, delimiter=delimiter, strict=True)
+        try:
+            for cells in reader:
+                number, start = start, reader.line_num + 1
+                if not any(cell.strip() for cell in cells) or (comment and cells[0].startswith(comment)):
+                    continue
+                if not header:
+                    header = _header(path, number, cells, required)
+                    continue
+                if len(cells) > len(header) and not any(cell.strip() for cell in cells[len(header) :]):
+                    cells = cells[: len(header)]
+                if len(cells) != len(header):
+                    raise problem(
+                        "the row has another number of cells than the header",
+                        file=path,
+                        row=number,
+                        column=header[min(len(cells), len(header)) - 1],
+                        found=f"{len(cells)} cells",
+                        allowed=f"{len(header)} cells, separated by {delimiter!r}",
+                        next_step="repair the row: a separator is missing, or text that holds one is not quoted",
+                    )
+                yield Row(path, number, dict(zip(header, map(str.strip, cells), strict=True)))
+        except csv.Error as error:
+            raise problem(
+                f"the row cannot be read: {error}", file=path, row=start, next_step="repair the row"
+            ) from None
+        except UnicodeDecodeError:
+            raise _no_text(path) from None
 
 
-def check_unique(rows: Sequence[Row], column: str) -> None:
-    """Refuse blank and repeated ids.
+def checked_unique(rows: Iterable[Row], column: str) -> Iterator[Row]:
+    """Pass rows on and refuse blank and repeated ids.
 
     Raises:
-        UserError: names the first repeated id and lists the others.
+        UserError: at the end; names the first repeated id and lists the others.
     """
-    seen: dict[str, Row] = {}
-    repeats: list[tuple[Row, Row]] = []
+    seen: dict[str, tuple[int, Path]] = {}
+    repeats: list[Row] = []
     for row in rows:
         value = row.values[column]
         if not value:
-            raise row.wrong(column, "blank, but it names the image", "a unique id")
-        if value in seen:
-            repeats.append((row, seen[value]))
-        seen.setdefault(value, row)
+            raise row.wrong(column, "blank, but it names the image", "a unique id", "write the id")
+        if seen.setdefault(value, (row.number, row.file)) != (row.number, row.file):
+            repeats.append(row)
+        yield row
     if repeats:
-        row, first = repeats[0]
-        others = ", ".join(f"row {r.number} ({r.values[column]})" for r, _ in repeats[1 : SHOWN + 1])
+        row = repeats[0]
+        number, file = seen[row.values[column]]
+        others = ", ".join(f"row {r.number} ({r.values[column]})" for r in repeats[1 : SHOWN + 1])
         more = f"; {len(repeats) - 1} more: {others}" if others else ""
         raise problem(
-            f"the id is already used in row {first.number} of {first.file.name}{more}",
+            f"the id is already used in row {number} of {file.name}{more}",
             file=row.file,
             row=row.number,
             column=column,
@@ -187,19 +194,43 @@ def find_file(root: Path, patterns: Sequence[str], what: str) -> Path:
     return min(find_files(root, patterns, what), key=lambda p: (len(p.parts), p))
 
 
-def _decode(path: Path) -> str:
-    raw = path.read_bytes()
-    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+def _open(path: Path) -> TextIO:
+    with path.open("rb") as stream:
+        wide = stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    return path.open(encoding="utf-16" if wide else "utf-8-sig", newline="")
+
+
+def _delimiter(path: Path, required: Sequence[str], comment: str | None) -> str:
+    """The separator that finds most of the required columns in the first line that is no comment."""
+    blank = True
     try:
-        return raw.decode(encoding)
+        with _open(path) as stream:
+            for line in stream:
+                blank = blank and not line.strip()
+                if line.strip() and not (comment and line.startswith(comment)):
+                    return max(DELIMITERS, key=lambda d: (_hits(line, d, required), line.count(d)))
+    except UnicodeDecodeError:
+        raise _no_text(path) from None
+    what = "is empty" if blank else "holds nothing but comments"
+    raise problem(f"the table {what}", file=path, next_step="download the file again")
+
+
+def _no_text(path: Path) -> UserError:
+    """The error for a file that is no text, with the row of its first bad byte."""
+    raw = path.read_bytes()
+    encoding = "utf-16" if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    start = 0
+    try:
+        raw.decode(encoding)
     except UnicodeDecodeError as error:
-        raise problem(
-            "the table is not UTF-8 text",
-            file=path,
-            row=raw.count(b"\n", 0, error.start) + 1,
-            found=raw[error.start : error.start + 8],
-            next_step="save it as CSV UTF-8",
-        ) from None
+        start = error.start
+    return problem(
+        "the table is not UTF-8 text",
+        file=path,
+        row=raw.count(b"\n", 0, start) + 1,
+        found=raw[start : start + 8],
+        next_step="save it as CSV UTF-8",
+    )
 
 
 def _key(name: str) -> str:
@@ -215,6 +246,16 @@ def _header(path: Path, number: int, cells: Sequence[str], required: Sequence[st
     """Canonical names for the header's cells."""
     canonical = {_key(name): name for name in required}
     header = [canonical.get(_key(cell), cell.strip()) for cell in cells]
+    for name in required:
+        if header.count(name) > 1:
+            raise problem(
+                "the table has this column twice",
+                file=path,
+                row=number,
+                column=name,
+                allowed="each column once",
+                next_step="remove or rename one of the two",
+            )
     missing = [name for name in required if name not in header]
     if missing:
         raise problem(

@@ -34,6 +34,7 @@ def test_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = lines(capsys, "--file", str(table), "--column", "diagnostic", "--dataset", "pad_ufes_20")
     assert [(line["label"], line["diagnosis"]) for line in found] == [
         ("MEL", "melanoma"),
+        ("MEL", "melanoma"),
         ("BCC", "basal-cell-carcinoma"),
     ]
 

@@ -25,7 +25,7 @@ TEXT = 'id,Diagnostic,note\na1,BCC,"one, two"\n\na2,NEV,x\n'
 def test_dialects(tmp_path: Path, raw: bytes) -> None:
     file = tmp_path / "t.csv"
     file.write_bytes(raw)
-    rows = read_table(file, ("id", "diagnostic"), unique="id")
+    rows = list(read_table(file, ("id", "diagnostic"), unique="id"))
     assert [r.values["id"] for r in rows] == ["a1", "a2"]
     assert [r.values["diagnostic"] for r in rows] == ["BCC", "NEV"]
     assert rows[0].values["note"] == "one, two"
@@ -48,7 +48,7 @@ def test_refused(tmp_path: Path, text: str, says: list[str]) -> None:
     file = tmp_path / "t.csv"
     file.write_text(text)
     with pytest.raises(UserError) as error:
-        read_table(file, ("id", "diagnostic"), unique="id")
+        list(read_table(file, ("id", "diagnostic"), unique="id"))
     for words in (str(file), *says):
         assert words in str(error.value)
 
@@ -57,13 +57,13 @@ def test_not_utf8_names_the_line(tmp_path: Path) -> None:
     file = tmp_path / "t.csv"
     file.write_bytes(b"id,diagnostic\na1,na\xefvus\n")
     with pytest.raises(UserError, match="row 2"):
-        read_table(file, ("id", "diagnostic"))
+        list(read_table(file, ("id", "diagnostic")))
 
 
 def test_cells(tmp_path: Path) -> None:
     file = tmp_path / "t.csv"
     file.write_text("n;f\n3,5;True\n;UNK\nnan;0.0\n9;maybe\nx;1\n")
-    rows = read_table(file, ("n", "f"))
+    rows = list(read_table(file, ("n", "f")))
     assert [r.number_in("n", 0, 5) for r in rows[:3]] == [3.5, None, None]
     assert [r.flag("f") for r in rows[:3]] == [True, None, False]
     with pytest.raises(UserError, match=r"out of range[\s\S]*row 5, column 'n'"):
