@@ -56,7 +56,7 @@ def _usual(diagnosis: str) -> Mapping[str, float]:
     """P(finding | diagnosis) of the findings annotated on enough images of the diagnosis."""
     return MappingProxyType(
         {
-            finding: (count.positives + 0.5) / (count.total + 1)
+            finding: count.rate
             for (slug, finding), count in expectations().items()
             if slug == diagnosis and count.total >= LEAST_IMAGES
         }

@@ -17,6 +17,7 @@ from skin_r1.vocabulary import (
     excluded_by,
     expectations,
     load_concepts,
+    measured_expectations,
 )
 from skin_r1.wording import canonical_word, normalize
 
@@ -30,6 +31,7 @@ __all__ = [
     "excluded_by",
     "expectations",
     "load_concepts",
+    "measured_expectations",
     "mentions",
 ]
 
@@ -68,8 +70,8 @@ _NOT_NEGATIONS = ("not only", "no doubt", "no longer only", "not uncommon", "not
 # Phrases whose words claim no finding.
 _IDLE = (
     "white skin", "black skin", "brown skin", "dark skin", "red flag", "black and white", "brown eyes", "gray hair",
-    "white hair", "milia-like cyst", "milia-like cysts", "milia like cyst", "growth pattern", "blue ink", "scale bar",
-    "large scale", "color scale", "gray scale",
+    "white hair", "growth pattern", "blue ink", "scale bar", "large scale", "color scale", "gray scale", "hay fever",
+    "scarlet fever", "fever blister",
 )  # fmt: skip
 _TURNS = frozenset("but however although though yet while whereas except instead nevertheless".split())
 _VERBS = frozenset(

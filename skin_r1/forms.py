@@ -5,7 +5,7 @@ Inverted forms, brackets, abbreviations, file names and filing words are undone 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 
 from skin_r1.mappings import public_codes
@@ -22,8 +22,13 @@ _NARROWING = frozenset(
     "localized generalized disseminated invasive microinvasive ulcerated inflamed infected irritated traumatized "
     "giant small large type variant lesion mild moderate severe familial hereditary idiopathic classic common "
     "well moderately poorly differentiated primary eruptive linear infantile childhood juvenile adult totalis "
-    "universalis nonbullous face facial scalp lip ear nose trunk truncal back hand foot finger nail subungual genital "
-    "acral oral eyelid leg arm neck palmar plantar other specified".split()
+    "universalis nonbullous subungual genital acral oral palmar plantar truncal facial other specified level grade "
+    "clark stage exacerbation flare overlapping bilateral left right upper lower region area part site".split()
+)
+_SITES = frozenset(
+    "face scalp lip ear nose trunk back hand foot finger nail eyelid leg arm neck nipple head cheek chin forehead temple "
+    "eyebrow canthus auricle pinna helix nape chest abdomen flank groin buttock perineum umbilicus shoulder limb forearm "
+    "elbow wrist thumb hip thigh knee calf shin ankle heel sole palm toe axilla extremity wall vulva penis scrotum".split()
 )
 # Words whose place in the name matters: "melanoma-like nevus" is no "nevus-like melanoma".
 _ORDERED = frozenset("like mimic mimicking simulating with without in from on for arising and or to".split())
@@ -33,18 +38,36 @@ _HEADS = frozenset(
     "melanoma psoriasis urticaria porokeratosis poroma keratoacanthoma morphea hidradenoma hemangioma lipoma "
     "dermatofibroma scabies vasculitis impetigo rosacea vitiligo neurofibroma angiosarcoma".split()
 )
+# Names that keep their meaning before a Latin adjective. Not "impetigo" (herpetiformis is psoriasis) nor "lupus".
+_FIRST = frozenset(
+    ("psoriasis", "psoriasis vulgaris", "lichen planus", "rosacea", "urticaria", "vitiligo", "ichthyosis", "porokeratosis",
+     "alopecia areata", "herpes zoster", "lupus erythematosus", "seborrheic dermatitis", "acne vulgaris", "tinea capitis",
+     "granuloma annulare", "verruca vulgaris", "pityriasis rosea", "pityriasis versicolor", "tinea corporis", "scabies"),
+)  # fmt: skip
+_LATIN = re.compile(r"(?:us|a|is|um|ans|ens|orum|arum)$")
 _ABBREVIATION = re.compile(r"[A-Za-z]?[A-Z][A-Z/]{1,5}")
 _TAILS = re.compile(
     r",? (?:(?:of )?(?:other|unspecified)(?: or unspecified)? (?:sites?|parts?|cause|type|degree|location|organism)"
-    r"|(?:un)?specified(?: site| cause)?|with(?:out)?(?: other)? complications?)\s*$",
+    r"|(?:un)?specified(?: site| cause)?|with(?:out)?(?: other)? complications?|NOS|NEC|n[ãa]o[- ]especificad[oa]"
+    r"|(?:type|grade|level|stage|class|phase|HPV|p16|CD\d+|EBV|ALK)[- ]?(?:\d+|[IVX]+|[A-D]|positive|negative|[+-]))\s*$",
     re.IGNORECASE,
 )
-_LEADS = re.compile(r"^\s*(?:other specified|other and unspecified|other|unspecified|certain)\s+", re.IGNORECASE)
-_FILING = re.compile(r"[\[(](?:disorder|finding|morphologic abnormality|diagnosis)[\])]", re.IGNORECASE)
+_LEADS = re.compile(
+    r"^\s*(?:other (?:specified |forms? of |types? of )?|other (?:and|or) unspecified |unspecified |certain "
+    r"|(?:acute )?(?:exacerbation|flare) of )",
+    re.IGNORECASE,
+)
+_FILING = re.compile(r"[\[(](?:disorder|finding|morphologic abnormality|diagnosis|morphology)[\])]", re.IGNORECASE)
+_MARKS = re.compile(r"^\s*(?:\[[A-Z]{1,2}\]|O/E\s*-)\s*|\s*\*+\s*$")
 _CAMEL, _LONE_S = re.compile(r"(?<=[a-z])(?=[A-Z])"), re.compile(r"(?<=\w)[ _-]s(?=[ _-])")
+_FILE = re.compile(
+    r"(?:^|(?<=[/\\]))[^/\\]*\d[^/\\]*\.(?:jpe?g|png|bmp|tiff?)$|\.(?:jpe?g|png|bmp|tiff?)$", re.IGNORECASE
+)
+_FOLDERS = re.compile(r"[/\\]|__+|\s>\s")
 _NUMBERED = re.compile(r"^\s*(?:\d+\s*[-.)]\s*|[A-Z]{2}-\s*)")
 _COUNT = re.compile(r"\s*[ _-]*\d[\d.,]*k?\s*$")
-_LETTERS = re.compile(r"[A-Za-z]+")
+_LETTERS, _CAPITALS = re.compile(r"[A-Za-z]+"), re.compile(r"[A-Z]{2}")
+_ODD = re.compile(r"[a-z][A-Z]|\d|[ _-]s[ _-]|^[A-Z]{2}-")
 _DASH = re.compile(r"(.+?) - (.+)")
 _CUT = re.compile(r"[,;(\[]| - ")
 _BRACKETS = re.compile(r"\s*([^()\[\]]+?)\s*[(\[]([^()\[\]]+)[)\]]\s*")
@@ -52,13 +75,20 @@ _BRACKETS = re.compile(r"\s*([^()\[\]]+?)\s*[(\[]([^()\[\]]+)[)\]]\s*")
 
 def named(label: str) -> str | None:
     """The node that a label names outright or in a rewriting that keeps its meaning; None when it names none."""
-    label = _FILING.sub(" ", label)
+    label = unfiled(label)
     if slug := load_ontology().lookup(label):
         return slug
-    for pattern in (_BRACKETS, _DASH):
-        if found := pattern.fullmatch(label):
+    for sign, pattern in (("(", _BRACKETS), ("[", _BRACKETS), (" - ", _DASH)):
+        if sign in label and (found := pattern.fullmatch(label)):
             return _two(*found.groups())
     return rewritten(label)
+
+
+def unfiled(label: str) -> str:
+    """The label without the marks of code lists: "[M]Melanoma NOS", "Nevus (disorder)", "Freckles*"."""
+    if not ("[" in label or "(" in label or label.endswith("*") or label.startswith("O/E")):
+        return label
+    return _MARKS.sub("", _FILING.sub(" ", label)).strip()
 
 
 def _two(left: str, right: str) -> str | None:
@@ -84,8 +114,8 @@ def _two(left: str, right: str) -> str | None:
 def rewritten(label: str) -> str | None:
     """As `named`, without a look at brackets and dashes."""
     tree = load_ontology()
-    for form in _forms(label):
-        if slug := tree.lookup(form):
+    for key in form_keys(label):
+        if slug := tree.by_key.get(key):
             return slug
     words = _telling(label)
     if slug := by_words(words):
@@ -98,25 +128,38 @@ def rewritten(label: str) -> str | None:
     return None
 
 
-def _forms(label: str) -> Iterator[str]:
-    yield label
+def kind_of(label: str) -> str | None:
+    """The node of which the label names a kind without a node of its own, in any form that keeps the meaning."""
+    kinds = load_ontology().narrower
+    return next((kinds[key] for key in form_keys(label) if key in kinds), None) or _kinds().get(
+        _sorted(_telling(label))
+    )
+
+
+@lru_cache(maxsize=1 << 14)
+def form_keys(label: str) -> tuple[str, ...]:
+    """The normalized forms of a label, the plain one first."""
+    words = normalize(label).split()
     head, comma, tail = label.partition(",")
-    inverted = f"{tail} {head}"
-    if comma:
-        yield inverted
-    for each in (label, inverted):
-        words = normalize(each).split()
-        while words and words[-1] in _EMPTY:
-            words.pop()
-        yield " ".join(words[1:] if words and words[0] in _EMPTY else words)
-    # File and class names: "Darier_s_Disease", "BasalCellCarcinoma", "herpes-zoster-12", "3. Psoriasis - 1.25k".
-    spaced = _CAMEL.sub(" ", _LONE_S.sub("", label))
-    yield _COUNT.sub("", _NUMBERED.sub("", spaced))
-    yield expanded(label)
+    turned = [*normalize(tail).split(), *normalize(head).split()] if comma else words
+    keys = [" ".join(words), " ".join(turned)]
+    for each in (words, turned):
+        end = len(each)
+        while end and each[end - 1] in _EMPTY:
+            end -= 1
+        keys.append(" ".join(each[1 if end and each[0] in _EMPTY else 0 : end]))
+    if _ODD.search(label):  # "Darier_s_Disease", "BasalCellCarcinoma", "herpes-zoster-12", "3. Psoriasis - 1.25k"
+        spaced = _CAMEL.sub(" ", _LONE_S.sub("", label))
+        keys.append(normalize(_COUNT.sub("", _NUMBERED.sub("", spaced))))
+    if (full := expanded(label)) != label:
+        keys.append(normalize(full))
+    return tuple(dict.fromkeys(keys))
 
 
 def expanded(label: str) -> str:
-    """The label with each abbreviation that names a node written out: "inflamed SK"."""
+    """The label with each abbreviation that names a node written out: "inflamed SK"; in capitals throughout it has none."""
+    if not _CAPITALS.search(label) or (label.isupper() and " " in label):
+        return label
     tree = load_ontology()
 
     def full(match: re.Match[str]) -> str:
@@ -126,17 +169,29 @@ def expanded(label: str) -> str:
     return _LETTERS.sub(full, label)
 
 
+def stripped(label: str) -> str:
+    """The label without words that only say that no more is known: "Other psoriasis", "..., unspecified", "type A"."""
+    return _LEADS.sub("", _TAILS.sub("", label)).strip(" ,")
+
+
+def folders(label: str) -> tuple[str, str] | None:
+    """(folders, last folder) of a path such as "train/alm/ISIC_1.jpg" or "DERM__vascular__cherry_angioma", or None."""
+    parts = [part.strip() for part in _FOLDERS.split(_FILE.sub("", label)) if part.strip()]
+    return (" ".join(parts[:-1]), parts[-1]) if parts and parts != [label.strip()] else None
+
+
 def wider(label: str) -> Iterator[str]:
     """Texts that name something wider than the label: its head before a comma or bracket, fewer narrowing words."""
-    bare = _LEADS.sub("", _TAILS.sub("", label))
+    bare = stripped(label)
     yield bare
     yield _CUT.split(bare)[0]
-    if found := _BRACKETS.fullmatch(bare):  # "other disorders of skin (dermatofibroma)"
+    # "other disorders of skin (dermatofibroma)"
+    if ("(" in bare or "[" in bare) and (found := _BRACKETS.fullmatch(bare)) and not rewritten(found[1]):
         yield found[2]
-    for text in (bare, expanded(bare)):
+    for text in dict.fromkeys((bare, expanded(bare))):
         words = normalize(text).split()
-        yield " ".join(word for word in words if word not in _NARROWING)
-        yield " ".join(word for word in words if word not in _NARROWING | _EMPTY)
+        for idle in (_NARROWING, _NARROWING | _EMPTY, _NARROWING | _EMPTY | _SITES):
+            yield " ".join(word for word in words if word not in idle)
 
 
 def endings(label: str) -> Iterator[tuple[str, str]]:
@@ -148,19 +203,38 @@ def endings(label: str) -> Iterator[tuple[str, str]]:
                 yield " ".join(words[:start]), " ".join(words[start:])
 
 
+def beginnings(label: str) -> Iterator[tuple[str, str]]:
+    """(Latin adjective, name): a name before one adjective that makes it no other one: "psoriasis annularis"."""
+    words = normalize(label).split()
+    if len(words) > 1 and (name := " ".join(words[:-1])) in _FIRST and _LATIN.search(words[-1]):
+        yield words[-1], name
+
+
 def by_words(words: list[str]) -> str | None:
     """The node with a name of exactly these words in any order, where there is only one and order means nothing."""
-    return None if _ORDERED & set(words) else _unordered().get(tuple(sorted(words)))
+    return None if not _ORDERED.isdisjoint(words) else _unordered().get(_sorted(words))
+
+
+def _sorted(words: list[str]) -> tuple[str, ...]:
+    return tuple(sorted(words))
 
 
 @cache
 def _unordered() -> dict[tuple[str, ...], str]:
-    tree = load_ontology()
+    return _by_sorted_words((*load_ontology().names.items(), *load_ontology().synonyms.items()))
+
+
+@cache
+def _kinds() -> dict[tuple[str, ...], str]:
+    return _by_sorted_words(load_ontology().narrower.items())
+
+
+def _by_sorted_words(texts: Iterable[tuple[str, str]]) -> dict[tuple[str, ...], str]:
     owners: dict[tuple[str, ...], set[str]] = {}
-    for text, slug in (*tree.names.items(), *tree.synonyms.items()):
+    for text, slug in texts:
         words = _telling(text)
         if len(words) > 1 and not _ORDERED & set(words):
-            owners.setdefault(tuple(sorted(words)), set()).add(slug)
+            owners.setdefault(_sorted(words), set()).add(slug)
     return {words: next(iter(slugs)) for words, slugs in owners.items() if len(slugs) == 1}
 
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["nothing", "denied", "open", "hedged", "several", "kinds", "headed", "sorted", "plain"]
+Kind = Literal["nothing", "denied", "open", "hedged", "several", "kinds", "related", "headed", "sorted", "plain"]
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,9 @@ class LabelForm:
     Attributes:
         kind: `nothing` (says no diagnosis: "other", "n/a"), `denied` ("not melanoma", "history of melanoma"), `open`
             (a question: "r/o melanoma", "nevus, cannot exclude melanoma"), `hedged` (named with doubt: "suspected BCC"),
-            `several` ("A vs B", "A; B"), `kinds` ("A, B and other C"), `headed` (a main part and what is said of it:
-            "A arising in B"), `sorted` (a sort of malignancy before the name: "benign - nevus"), `plain`.
+            `several` ("A vs B", "A; B"), `kinds` ("A, B and other C"), `related` ("A and related conditions"), `headed` (a
+            main part and what is said of it: "A arising in B"), `sorted` (a sort of malignancy before the name:
+            "benign - nevus"), `plain`.
         parts: the names inside, in order; for `headed` the main part first; for `kinds` the shelf last; for `sorted` the
             sort, then the name.
     """
@@ -44,11 +45,21 @@ _DENIED = re.compile(
     r"|\s*[=:]\s*(?:0|0\.0|false|no|absent|negative)\s*$",
     re.IGNORECASE,
 )
+_MARKER = re.compile(r"[, ]*\b(?:HPV|p16|EBV|ALK|BRAF|CD\d+)[- ](?:positive|negative)\b", re.IGNORECASE)
 _ASKED = (
     r"(?:\?+|r/o\b|rule[- ]out\b|to rule out\b|cannot (?:exclude|rule out)\b|can ?not (?:exclude|rule out)\b|exclude\b|"
     r"query\b|ddx?\b|differential(?: diagnosis)?\b|concern(?:ing)? for\b|suspicious for\b|suspicion of\b)"
 )
 _OPEN = re.compile(rf"^\s*{_ASKED}\s*:?\s*", re.IGNORECASE)
+# A label without any of these words is neither denied nor asked: a cheap look before the long patterns.
+_TELLING = re.compile(r"[^\W_]+")
+_DENYING = frozenset(
+    "not non no without negative absence free history h hx risk fear unlikely doubt doubtful ruled screening indication "
+    "encounter s status previous prior excised scar post postexcision pre ex excluded was less false absent".split()
+)
+_ASKING = frozenset(
+    "r rule to cannot can exclude query dd ddx differential concern concerning suspicious suspicion".split()
+)
 _OPEN_TAIL = re.compile(rf"^(?P<first>.*\w.*?)[\s,;(]+{_ASKED}\s*:?\s*(?P<second>\w.*?)\)?\s*$", re.IGNORECASE)
 _HEDGED = re.compile(
     r"^\s*(?:(?:clinically|most|highly)\s+)?(?:suspected|suspicious (?:for|of)|suspicion of|susp\.?|possible|possibly|"
@@ -60,8 +71,11 @@ _HEDGED = re.compile(
 )
 _VERSUS = re.compile(r"\s+(?:vs?\.?|versus|or|and/or)\s+|\s*(?:;|\||\s/\s|\s\+\s|\n|//)\s*", re.IGNORECASE)
 _AND = re.compile(r"\s+(?:and|&|with superimposed|plus)\s+|\s*[,/+:]\s*", re.IGNORECASE)
-_KINDS = re.compile(
-    r"^(?P<some>.+?)\s+(?:and|or|&)\s+other\s+(?P<shelf>.+)$|^(?P<one>.+?)\s+and related\s+(?P<x>.+)$", re.I
+_KINDS = re.compile(r"^(?P<some>.+?)\s+(?:and|or|&)\s+other\s+(?P<shelf>.+)$", re.I)
+_RELATED = re.compile(
+    r"^(?:other\s+)?(?P<one>.+?)(?:\s+and)?[\s-]+(?:related|similar|associated|allied)\s+"
+    r"(?:skin )?(?:conditions?|diseases?|disorders?|lesions?|eruptions?)(?: NOS)?$",
+    re.IGNORECASE,
 )
 _HEAD = re.compile(
     r"\s+(?:arising (?:in|from|within|on)|developing in|developed in|ex|in association with|associated with|within|"
@@ -88,19 +102,23 @@ def read_label(label: str) -> LabelForm:
     if opened := _OPEN.match(label):
         rest = label[opened.end() :]
         return LabelForm("open", _split(rest, _VERSUS) or (rest,))
-    if denied := _DENIED.search(label):
+    low = label.casefold()
+    words = _TELLING.findall(low)
+    denies = "=" in label or not _DENYING.isdisjoint(words)
+    if denies and (denied := _DENIED.search(label := _MARKER.sub("", label))):
         rest = label[denied.end() :] or label[: denied.start()]
         return LabelForm("denied", (rest.strip(" ,.;:"),))
-    if asked := _OPEN_TAIL.match(label):
+    if ("?" in label or not _ASKING.isdisjoint(words)) and (asked := _OPEN_TAIL.match(label)):
         return LabelForm("open", (asked["first"], asked["second"]))
     bare = _HEDGED.sub("", label).strip()
     if bare and bare != label.strip():
         return LabelForm("hedged", (bare,))
     if found := _SORTED.match(label):
         return LabelForm("sorted", (found["sort"], found["name"]))
-    if found := _KINDS.match(label):
-        some, shelf = found["some"] or found["one"], found["shelf"] or found["one"]
-        return LabelForm("kinds", (*(_split(some, _AND) or (some,)), shelf))
+    if ("ated" in low or "similar" in low or "allied" in low) and (found := _RELATED.match(label)):
+        return LabelForm("related", (found["one"],))
+    if "other" in low and (found := _KINDS.match(label)):
+        return LabelForm("kinds", (*(_split(found["some"], _AND) or (found["some"],)), found["shelf"]))
     if parts := _split(label, _VERSUS):
         return LabelForm("several", parts)
     return LabelForm("plain", (label,))
@@ -134,6 +152,21 @@ _SOOTHING = re.compile(
     r"without|negative|histor|keratosis|\bcyst\b|reaction",
     re.IGNORECASE,
 )
+
+
+_ORGANS = re.compile(
+    r"\b(?:bladder|lungs?|liver|brain|cerebral|intracranial|mening\w+|retina\w*|choroid\w*|uve\w+|iris|ciliary|eyeball|orbit|"
+    r"ovar\w+|uter\w+|cervix|prostate|testis|kidney|renal|colon|rectum|rectal|stomach|gastric|duodenum|pancreas|spleen|heart|"
+    r"cardiac|myocardi\w+|bone|vertebra\w*|thyroid|adrenal|pituitary|sellar|pharynx|larynx|bronch\w+|trachea|esophag\w+|"
+    r"intestin\w+|appendix|breast|thymus|pleura\w*|mediastin\w+|spinal|abdominal structures|jugulare|pulmonary|hepatic)\b",
+    re.IGNORECASE,
+)
+_OF_SKIN = re.compile(r"skin|cutan|derm|metast|second", re.IGNORECASE)
+
+
+def elsewhere(label: str, dropped: str) -> bool:
+    """True when words that a shortened name leaves out name an inner organ: "malignant neoplasm of bladder"."""
+    return bool(_ORGANS.search(dropped)) and not _OF_SKIN.search(label)
 
 
 def alarms(dropped: str, malignancy: str | None) -> bool:

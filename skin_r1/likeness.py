@@ -38,6 +38,20 @@ def likeness(label: str, slug: str) -> float:
     return max(2 * len(own & other) / (len(own) + len(other)) for other in map(_triples, map(normalize, texts)))
 
 
+def misspelt(label: str, dropped: str, slug: str) -> bool:
+    """True when a word left out is in no name and the whole label looks like a name of another malignancy.
+
+    Likeness may only forbid: "juvenila melanoma" is no melanoma, as "juvenile melanoma" is a Spitz nevus.
+    """
+    tree = load_ontology()
+    if all(word in tree.vocabulary for word in normalize(dropped).split()):
+        return False
+    key = normalize(label)
+    return any(
+        tree.malignancy(other) != tree.malignancy(slug) and likeness(key, other) > 0.7 for other in nearest(key)
+    )
+
+
 def _triples(text: str) -> set[str]:
     padded = f"  {text} "
     return {padded[i : i + 3] for i in range(len(padded) - 2)}

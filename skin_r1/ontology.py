@@ -7,12 +7,12 @@ keratosis", which it is not, as "naevus sebaceus" is to "nevus sebaceous", which
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from skin_r1.forms import by_words, endings, named, wider
-from skin_r1.labels import LabelForm, alarms, contradicts, headed, listed, read_label
-from skin_r1.likeness import nearest
+from skin_r1.forms import beginnings, by_words, endings, folders, kind_of, named, stripped, unfiled, wider
+from skin_r1.labels import LabelForm, alarms, contradicts, elsewhere, headed, listed, read_label
+from skin_r1.likeness import misspelt, nearest
 from skin_r1.mappings import Match, dataset_key, mappings, public_codes
 from skin_r1.taxonomy import LEVELS, MALIGNANCIES, Level, Malignancy, Node, Ontology, load_ontology
 from skin_r1.wording import canonical_word, normalize
@@ -92,42 +92,56 @@ def resolve(label: str, dataset: str | None = None) -> Resolution:
         return Resolution(label, None, (), None, "none", "too long")
     if found := _isic(label) or _outright(label, key):
         return found
+    if (bare := unfiled(label)) != label and bare:
+        return replace(resolve(bare, dataset), label=label)
     form = read_label(label)
     asks = form.kind in ("denied", "open", "hedged") and _UNSEEN.search(label) is not None
     if not asks:
         if slug := named(label):
             return _answer(label, slug, "exact" if key in load_ontology().names else "synonym", key)
+        if slug := load_ontology().narrower.get(key):
+            return _answer(label, slug, "broader", key)
         codes = public_codes(key)
         if len({slug for slug, _, _ in codes}) == 1:
             return _answer(label, *sorted(codes, key=str)[0])
     if form.kind != "plain":
         return _composite(label, form, dataset)
-    return _wide(label, key, dataset) or _ending(label) or Resolution(label, None, (), None, "none")
+    return (
+        _wide(label, key, dataset)
+        or _ending(label)
+        or _less(label, dataset)
+        or Resolution(label, None, (), None, "none")
+    )
 
 
 def _outright(label: str, key: str) -> Resolution | None:
     """The node whose name or synonym the label is, where no sign that `normalize` drops may ask or deny."""
     tree = load_ontology()
-    if _UNSEEN.search(label) is None and (slug := tree.by_key.get(key)):
+    if _UNSEEN.search(label) is not None:
+        return None
+    if slug := tree.by_key.get(key):
         return _answer(label, slug, "exact" if key in tree.names else "synonym", key)
-    return None
+    return _answer(label, tree.narrower[key], "broader", key) if key in tree.narrower else None
 
 
 def _wide(label: str, key: str, dataset: str | None) -> Resolution | None:
     """A node wider than the label: a kind of it, a list's shelf, its head, or its name without narrowing words."""
     tree = load_ontology()
-    if slug := tree.narrower.get(key):
+    if slug := tree.narrower.get(key) or kind_of(label):
         return _answer(label, slug, "broader", key)
     several = listed(label)
-    if several and all(named(part) or tree.narrower.get(normalize(part)) for part in several.parts):
+    if several and all(named(part) or kind_of(part) for part in several.parts):
         return _composite(label, several, dataset)
-    for text in wider(label):
+    for text in dict.fromkeys(wider(label)):
         words = normalize(text)
-        slug = tree.narrower.get(words) or named(text)
-        if slug and not contradicts(dropped := _without(label, words), tree.malignancy(slug)):
-            others = _named_in(dropped)  # "BCC (eczema)" is no wide name of either
+        slug = tree.narrower.get(words) or named(text) or kind_of(text)
+        if slug is None:
+            continue
+        dropped = _without(label, words)
+        if not contradicts(dropped, tree.malignancy(slug)) and not elsewhere(label, dropped):
+            others = tree.named_in(dropped)  # "BCC (eczema)" is no wide name of either
             if all(other in tree.path(slug) or slug in tree.path(other) for other in others):
-                return _answer(label, slug, "broader", words)
+                return _answer(label, tree.fuller(label, words, slug), "broader", words)
     for form in (*headed(label), *([several] if several else [])):
         found = _composite(label, form, dataset)
         if found.diagnosis:
@@ -136,13 +150,25 @@ def _wide(label: str, key: str, dataset: str | None) -> Resolution | None:
 
 
 def _ending(label: str) -> Resolution | None:
-    """The node of the label's last words, after adjectives that make it no other one."""
+    """The node of the label's last words, after adjectives that make it no other one; or before a Latin adjective."""
     tree = load_ontology()
-    for dropped, text in endings(label):
-        slug, last = tree.lookup(text), text.split()[-1]
+    for dropped, text in (*endings(label), *beginnings(label)):
+        slug, last = tree.by_key.get(text) or tree.narrower.get(text), text.split()[-1]
         rivals = {by_words([word, last]) for word in dropped.split()} - {None, slug}  # "blue dermal nevus"
-        if slug and not rivals and not contradicts(dropped, tree.malignancy(slug)) and not _named_in(dropped):
-            return _answer(label, slug, "broader", text)
+        if slug and not rivals and not contradicts(dropped, tree.malignancy(slug)) and not tree.named_in(dropped):
+            return None if misspelt(label, dropped, slug) else _answer(label, slug, "broader", text)
+    return None
+
+
+def _less(label: str, dataset: str | None) -> Resolution | None:
+    """What the label says without its idle tail ("..., type A"), or in its last folder ("train/alm/")."""
+    if (bare := stripped(label)) not in ("", label) and (found := resolve(bare, dataset)).diagnosis:
+        return replace(found, label=label, match="broader")
+    if path := folders(label):
+        found, above = resolve(path[1], dataset), path[0]
+        named_above = [slug for slug in load_ontology().named_in(above) if slug not in found.path]
+        if found.diagnosis and not named_above and not contradicts(above, found.malignancy):
+            return replace(found, label=label, match="broader")
     return None
 
 
@@ -172,7 +198,7 @@ def _isic(label: str) -> Resolution | None:
 def _composite(label: str, form: LabelForm, dataset: str | None) -> Resolution:
     """A label that is more than a name; `broader` at best."""
     tree = load_ontology()
-    parts = [resolve(part, dataset) for part in form.parts]
+    parts = [resolve(part, dataset) for part in (form.parts[:1] if form.kind == "headed" else form.parts)]
     if form.kind == "several" and parts[-1].diagnosis:  # "allergic or irritant contact dermatitis": a shared last word
         last = form.parts[-1].split()
         for at, part in enumerate(parts[:-1]):
@@ -184,15 +210,19 @@ def _composite(label: str, form: LabelForm, dataset: str | None) -> Resolution:
     if form.kind == "hedged" and first:
         return _answer(label, first, "broader", "hedged")
     if form.kind == "headed" and first:
-        worse = alarms(form.parts[1], parts[0].malignancy) or _worse(form.parts[1], first)
-        return unsure if worse else _answer(label, first, "broader", "headed")
+        rest = form.parts[1]
+        astray = alarms(rest, parts[0].malignancy) or _worse(rest, first) or elsewhere(label, rest)
+        return unsure if astray else _answer(label, first, "broader", "headed")
     if form.kind == "sorted" and last_slug:
         sort = _SORTS.get(form.parts[0].casefold().replace("-", ""), form.parts[0].casefold())
         clash = {sort, parts[-1].malignancy} in ({"benign", "malignant"}, {"non-neoplastic", "malignant"})
         return unsure if clash else _answer(label, last_slug, "broader", "sorted")
+    if form.kind == "related" and (first := first or named(f"{form.parts[0]} disease")):
+        shelves = [slug for slug in tree.path(first) if tree.nodes[slug].level in ("group", "family")]
+        return _answer(label, shelves[-1], "broader", "related")
     if form.kind == "kinds" and last_slug and tree.nodes[last_slug].level in ("group", "family"):
         return _answer(label, last_slug, "broader", "kinds") if _under(slugs, last_slug) else unsure
-    if form.kind == "several" and slugs and all(part.diagnosis for part in parts):
+    if form.kind in ("several", "kinds") and slugs and all(part.diagnosis for part in parts):
         common = [shelf for shelf in tree.path(slugs[0]) if _under(slugs, shelf)]
         alike = {tree.malignancy(slug) for slug in (*slugs, *common[-1:])}
         if common and (len(alike) == 1 or (alike == _GRADES and tree.nodes[common[-1]].level != "group")):
@@ -208,15 +238,7 @@ def _worse(dropped: str, slug: str) -> bool:
     """True when words left out name a diagnosis that is worse than `slug`: "compound nevus with lentigo maligna"."""
     tree = load_ontology()
     rank = _RANKS.get(tree.malignancy(slug) or "", 0)
-    return any(_RANKS.get(tree.malignancy(other) or "", 0) > rank for other in _named_in(dropped))
-
-
-def _named_in(text: str) -> list[str]:
-    """Every node that some of the text's words in a row name."""
-    tree = load_ontology()
-    words = normalize(text).split()
-    parts = (" ".join(words[i:j]) for i in range(len(words)) for j in range(len(words), i, -1))
-    return [slug for part in parts if (slug := tree.by_key.get(part) or tree.narrower.get(part))]
+    return any(_RANKS.get(tree.malignancy(other) or "", 0) > rank for other in tree.named_in(dropped))
 
 
 def _without(label: str, words: str) -> str:

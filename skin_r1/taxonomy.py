@@ -24,7 +24,7 @@ class Node:
         level: how fine the node is.
         malignancy: set only where this node decides it; else it is the nearest ancestor's.
         synonyms: other names, each naming this node only.
-        xrefs: CURIEs, `DOID:8923`, `ICD11:...` (foundation entity id), `ISIC:<full path>`.
+        xrefs: CURIEs of the same meaning: `DOID:8923`, `MONDO:...`, `ICD11:...` (foundation), `ISIC:<full path>`.
         narrower: terms for kinds of this diagnosis that have no node of their own; they resolve here as `broader`.
     """
 
@@ -79,6 +79,25 @@ class Ontology:
         """The slug that `text` names by preferred name, synonym or slug, exact after `normalize`; else None."""
         return self.by_key.get(normalize(text))
 
+    def named_in(self, text: str) -> list[str]:
+        """Every node that some of the text's words in a row name, the leftmost and longest first."""
+        words = normalize(text).split()
+        parts = (" ".join(words[i:j]) for i in range(len(words)) for j in range(len(words), i, -1))
+        return [slug for part in parts if (slug := self.by_key.get(part) or self.narrower.get(part))]
+
+    def fuller(self, text: str, words: str, slug: str) -> str:
+        """The node of the longest name in `text` that holds all `words`, where it is no kind of `slug`; else `slug`.
+
+        "Juvenile melanoma of nose" is no melanoma, though "melanoma" is left when age and site are dropped.
+        """
+        own, kept = normalize(text).split(), set(words.split())
+        for length in range(len(own), len(kept), -1):
+            for part in (own[start : start + length] for start in range(len(own) - length + 1)):
+                name = " ".join(part)
+                if kept <= set(part) and (found := self.by_key.get(name) or self.narrower.get(name)):
+                    return slug if slug in self.path(found) else found
+        return slug
+
     def hierarchical_credit(self, predicted: str, truth: str) -> float:
         """How near two diagnoses are.
 
@@ -114,6 +133,11 @@ class Ontology:
         return {normalize(text): slug for slug, node in self.nodes.items() for text in node.narrower}
 
     @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """Every word of a name, synonym or narrower term, normalized."""
+        return frozenset(word for text in (*self.by_key, *self.narrower) for word in text.split())
+
+    @cached_property
     def isic_paths(self) -> dict[str, str]:
         """ISIC diagnosis path -> slug."""
         return {x[5:]: slug for slug, node in self.nodes.items() for x in node.xrefs if x.startswith("ISIC:")}
@@ -129,8 +153,11 @@ class Ontology:
 
 @cache
 def load_ontology() -> Ontology:
-    """Read `knowledge/diagnoses.tsv` once."""
+    """Read `knowledge/diagnoses.tsv` and `knowledge/xrefs.tsv` once."""
     file = KNOWLEDGE / "diagnoses.tsv"
+    xrefs: dict[str, list[str]] = {}
+    for row in read_tsv(KNOWLEDGE / "xrefs.tsv"):
+        xrefs.setdefault(row["diagnosis"], []).append(row["id"])
     with file.open(encoding="utf-8") as stream:
         version = stream.readline().removeprefix("# version:").strip()
     nodes = {
@@ -141,7 +168,7 @@ def load_ontology() -> Ontology:
             level=cast(Level, row["level"]),
             malignancy=cast(Malignancy, row["malignancy"]) if row["malignancy"] else None,
             synonyms=many(row["synonyms"]),
-            xrefs=many(row["xrefs"]),
+            xrefs=tuple(xrefs.get(row["slug"], ())),
             narrower=many(row["narrower"]),
         )
         for row in read_tsv(file)

@@ -1,17 +1,22 @@
 """What can be seen or told: the findings that a rationale may claim, with the words that claim them.
 
-The vocabulary is a file (`knowledge/concepts.tsv`): SkinCon's 48 concepts, the values of the seven-point checklist,
-the shape, border and color findings of the ABCD rule, and the symptoms of PAD-UFES-20.
+The vocabulary is a file (`knowledge/concepts.tsv`): SkinCon's 48 concepts, the values of the seven-point checklist, the
+findings of the ABCD rule, the 3-point checklist, CASH and chaos and clues, the terms of the third consensus on dermoscopy,
+and the textures and symptoms of PAD-UFES-20 and SCIN. `docs/concepts.md` tells it from the user's side. How often a finding
+goes with a diagnosis is kept apart, as counts (`knowledge/expectations.tsv`, `knowledge/measured.tsv`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from math import sqrt
 from typing import Literal, cast
 
 from skin_r1.wording import KNOWLEDGE, many, normalize, read_tsv
 
-Vocabulary = Literal["skincon", "derm7pt", "abcd", "symptom"]
+Vocabulary = Literal[
+    "skincon", "derm7pt", "abcd", "symptom", "three-point", "cash", "chaos-and-clues", "consensus", "scin"
+]
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class Concept:
         source: citation of the definition, a key of `knowledge/SOURCES.md`.
         synonyms: other wordings; never the name of a disease.
         modality: `dermoscopic`, `clinical` or both; empty for history and for what any picture shows.
-        vocabulary: the set that it comes from.
+        vocabulary: the sets that it belongs to; the first is where it was taken from.
         excludes: slugs that cannot hold for the same lesion; symmetric.
     """
 
@@ -35,17 +40,34 @@ class Concept:
     source: str
     synonyms: tuple[str, ...]
     modality: tuple[str, ...]
-    vocabulary: Vocabulary
+    vocabulary: tuple[Vocabulary, ...]
     excludes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """In `positives` of `total` annotated images of a diagnosis the concept was present; `source` names the tables."""
+    """In `positives` of `total` images of a diagnosis the concept was present; `source` names the tables."""
 
     positives: int
     total: int
     source: str
+
+    @property
+    def rate(self) -> float:
+        """P(concept | diagnosis), in (0, 1): (positives + 1/2) / (total + 1), the mean under Jeffreys' prior."""
+        return (self.positives + 0.5) / (self.total + 1)
+
+    def interval(self, z: float = 1.96) -> tuple[float, float]:
+        """Lowest and highest plausible rate, in [0, 1]: Wilson's score interval; `z` = 1.96 for 95 %.
+
+        Source: Wilson EB, J Am Stat Assoc 1927;22:209-212. Images of one diagnosis are taken as independent.
+        """
+        if self.total == 0:
+            return 0.0, 1.0
+        n, share = self.total, self.positives / self.total
+        middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+        half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+        return max(0.0, middle - half), min(1.0, middle + half)
 
 
 @cache
@@ -59,7 +81,7 @@ def load_concepts() -> Mapping[str, Concept]:
             source=row["source"],
             synonyms=many(row["synonyms"]),
             modality=many(row["modality"]),
-            vocabulary=cast(Vocabulary, row["vocabulary"]),
+            vocabulary=cast(tuple[Vocabulary, ...], many(row["vocabulary"])),
             excludes=many(row["excludes"]),
         )
         for row in read_tsv(KNOWLEDGE / "concepts.tsv")
@@ -102,11 +124,25 @@ def concept_codes(dataset: str) -> Mapping[tuple[str, str], str]:
 
 @cache
 def expectations() -> Mapping[tuple[str, str], Expectation]:
-    """(diagnosis, concept) -> how often the concept was seen, from `knowledge/expectations.tsv`.
+    """(diagnosis, concept) -> how often people marked the concept, from `knowledge/expectations.tsv`.
 
     A pair that is missing was never annotated for that diagnosis: unknown, not zero.
     """
+    return _counts("expectations.tsv")
+
+
+@cache
+def measured_expectations() -> Mapping[tuple[str, str], Expectation]:
+    """(diagnosis, concept) -> how often `skin_r1.lesion.measure` found the concept, from `knowledge/measured.tsv`.
+
+    Kept apart from `expectations`: a cut on a measured number is no expert's reading, and phantoms and rewards draw on
+    what experts marked.
+    """
+    return _counts("measured.tsv")
+
+
+def _counts(file: str) -> Mapping[tuple[str, str], Expectation]:
     return {
         (row["diagnosis"], row["concept"]): Expectation(int(row["positives"]), int(row["total"]), row["source"])
-        for row in read_tsv(KNOWLEDGE / "expectations.tsv")
+        for row in read_tsv(KNOWLEDGE / file)
     }

@@ -23,7 +23,30 @@ _SPELLINGS = {
     "verrucae": "verruca", "condylomata": "condyloma", "acuminata": "acuminatum", "lentigines": "lentigo",
     "sarcomata": "sarcoma", "localised": "localized", "generalised": "generalized", "dyskeratoses": "dyskeratosis",
     "amyloidoses": "amyloidosis", "vasculitides": "vasculitis", "cicatrices": "cicatrix",
+    "centre": "center", "fibre": "fiber",
+    # Misspellings met in public class lists. One that is not listed here names nothing.
+    "pruritis": "pruritus", "excema": "eczema", "exzema": "eczema", "psoriosis": "psoriasis", "psorasis": "psoriasis",
+    "melonoma": "melanoma", "carcinom": "carcinoma", "seborrhic": "seborrheic", "seborrehic": "seborrheic",
+    "sebhorrheic": "seborrheic", "dermititis": "dermatitis",
+    "dermatitus": "dermatitis", "impitigo": "impetigo", "rosacia": "rosacea", "alopicia": "alopecia",
+    "molluscom": "molluscum", "mulluscum": "molluscum", "squamos": "squamous", "squamus": "squamous",
+    "centrifigum": "centrifugum", "cutaneceous": "cutaneous", "keretosis": "keratosis", "psoraisis": "psoriasis",
+    "vascultis": "vasculitis", "urticara": "urticaria", "hemmorrhage": "hemorrhage",
+    "ichtyosis": "ichthyosis", "ichthiosis": "ichthyosis", "syphillis": "syphilis", "scabis": "scabies",
+    "folliculites": "folliculitis",
+    # Shorthand of code lists: "Malig neop skin, unsp".
+    "malig": "malignant", "malignt": "malignant", "neop": "neoplasm", "neopl": "neoplasm", "unsp": "unspecified",
+    "unspec": "unspecified", "unspcfd": "unspecified", "unspecfd": "unspecified", "oth": "other", "subcu": "subcutaneous",
+    "carcnma": "carcinoma", "sqam": "squamous", "squam": "squamous",
 }  # fmt: skip
+_DIGRAPHS = (
+    ("haem", "hem"),
+    ("oedem", "edem"),
+    ("rrhoe", "rrhe"),
+    ("leuco", "leuko"),
+    ("paed", "ped"),
+    ("aemi", "emi"),
+)
 _NOT_PLURAL = ("ss", "us", "is")
 _KEPT_S = frozenset({"lids", "series", "herpes", "diabetes", "pubes"})
 
@@ -39,7 +62,10 @@ def _singular(word: str) -> str:
 def canonical_word(word: str) -> str:
     """One word without accents, case, plural and spelling variants; what `normalize` does to each word."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c))
-    return _singular(plain.casefold().replace("haem", "hem").replace("oedem", "edem"))
+    word = plain.casefold()
+    for british, american in _DIGRAPHS:
+        word = word.replace(british, american)
+    return _singular(word)
 
 
 _POSSESSIVE = re.compile(r"['’`´](s\b)?")

@@ -41,7 +41,7 @@ def support(diagnosis: str, finding: str) -> float | None:
     count = expectations().get((diagnosis, finding))
     if count is None or count.total < LEAST_IMAGES:
         return None
-    return (count.positives + 0.5) / (count.total + 1)
+    return count.rate
 
 
 def telling_finding(findings: Sequence[str], diagnosis: str, other: str) -> str | None:

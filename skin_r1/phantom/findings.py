@@ -2,7 +2,7 @@
 
 P(finding | diagnosis) comes from the counts of `knowledge/expectations.tsv` (SkinCon on Fitzpatrick17k: Daneshjou et al.
 2022, Groh et al. 2021; Derm7pt: Kawahara et al. 2019). The ABCD findings, which neither set annotates, and the pairs that a
-set does not cover come from `assumed.tsv`, each with its reason. Estimates are (positives + 1/2) / (total + 1).
+set does not cover come from `assumed.tsv`, each with its reason. Estimates are `Expectation.rate`.
 """
 
 import csv
@@ -60,7 +60,7 @@ def estimated(diagnosis: str, finding: str) -> float:
     """P(finding | diagnosis) before sharpening, in (0, 1): counted where annotated, else assumed."""
     counted = expectations().get((diagnosis, finding))
     if counted is not None and counted.total > 0:
-        return (counted.positives + 0.5) / (counted.total + 1)
+        return counted.rate
     assumed = _assumed()
     return assumed.get((diagnosis, finding), assumed[("*", finding)])
 

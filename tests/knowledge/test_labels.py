@@ -117,6 +117,52 @@ def test_doubt_and_denial_never_become_a_diagnosis(label: str, named: set[str] |
         assert set(found.candidates) == named
 
 
+@pytest.mark.parametrize(
+    ("label", "slug"),
+    [
+        ("[M]Melanoma NOS", "melanoma"),
+        ("Freckles*", "ephelis"),
+        ("Spindle cell melanoma, type A", "melanoma"),
+        ("Squamous cell carcinoma, HPV-negative", "squamous-cell-carcinoma"),  # a marker, not a denial
+        ("Psoriasis annularis", "psoriasis"),
+        ("Atopic dermatitis and related conditions", "eczematous-dermatitis"),
+        ("Contact dermatitis and other eczemas", "eczematous-dermatitis"),
+        ("Malig neop skin of nose, unsp", "malignant-neoplasm"),
+        ("benign:melanocytic:acral", "acral-nevus"),  # a MoleMap folder
+        ("train/alm/ISIC_0000001.jpg", "acral-lentiginous-melanoma"),
+        ("DERM__vascular__cherry_angioma", "cherry-angioma"),
+        ("juvenile melanoma of the face", "spitz-nevus"),  # not a melanoma without its age
+        ("giant condyloma acuminatum of groin", "verrucous-carcinoma"),
+        ("CYST, PILONIDAL", "pilonidal-cyst"),
+    ],
+)
+def test_labels_of_code_lists_and_folders(label: str, slug: str) -> None:
+    assert resolve(label).diagnosis == slug
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "Malignant neoplasm of bladder, unspecified",  # no skin
+        "Benign neoplasm of breast",
+        "Granular cell tumor of the sellar region",
+        "juvenila melanoma",  # a misspelt Spitz nevus looks like a melanoma
+        "malignant/nevus",
+        "nevus/melanoma",
+        "ANEURYSMAL BONE CYST",  # capitals are no abbreviation
+        "Hypertrophic scar [Keloid scar]",
+    ],
+)
+def test_near_misses_name_nothing(label: str) -> None:
+    assert resolve(label).diagnosis is None
+
+
+def test_derm12345_codes_of_two_letters_stay_its_own() -> None:
+    assert resolve("part1/acb/", dataset="derm12345").diagnosis == "acral-nevus"
+    assert resolve("pg", dataset="derm12345").diagnosis == "pyogenic-granuloma"
+    assert resolve("pg").diagnosis != "pyogenic-granuloma"
+
+
 WORDS = ("suspected {}", "{} of the face", "{} with scale", "{}, recurrent", "{} arising in scar", "{} (biopsied)")
 
 
