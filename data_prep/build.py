@@ -1,16 +1,24 @@
-"""`skin-r1 data build`: a dataset's own files -> a corpus of Case records, a manifest and a report."""
+"""`skin-r1 data build`: datasets' own files -> one corpus of Case records, a manifest and a report."""
 
 import argparse
+import gc
+import json
+import os
+import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from data_prep.corpus import write_splits
-from data_prep.images import Bad, Prepared, Task, find_images, prepare_all
-from data_prep.raw import Adapter, Raw
+from data_prep.images import Bad
+from data_prep.intake import Executor, Intake, gather, make_parts, plan_parts
+from data_prep.sources import Merged, Source, merge, read_sources
 from skin_r1.errors import problem
 from skin_r1.whole import check_replaceable, whole_folder
+
+if TYPE_CHECKING:
+    from data_prep.assemble import Assembled
 
 EXAMPLES = """\
 Examples:
@@ -19,125 +27,188 @@ Examples:
       (a tenth of the training lesions keeps its findings, the rest carries the label only)
   skin-r1 data build --dataset fitzpatrick17k --root data/labels --out corpora/fitzpatrick17k
       (labels only: records without images)
+  skin-r1 data build --dataset ham10000 --root data/ham10000 --dataset isic2019 --root data/isic2019 \\
+      --dataset ddi --root data/ddi --held_out ddi --out corpora/merged
+      (one corpus: a picture in two datasets is one case, and nothing that belongs to DDI is trained on)
+  skin-r1 data build ... --shard 3/16      (one job of an array: its share of the images; then the same without --shard)
+
+A killed build goes on where it stopped when the same command is given again.
 """
 
 
 def build(
     *,
-    dataset: str,
-    root: Path,
+    datasets: Sequence[tuple[str, Path]],
     out: Path,
     seed: int = 0,
     validation: float = 0.1,
     test: float = 0.2,
+    held_out: Sequence[str] = (),
     dense_fraction: float = 1.0,
     max_side: int = 256,
     skip_bad_images: bool = False,
     overwrite: bool = False,
     workers: int = 2,
+    shard: tuple[int, int] | None = None,
+    executor: Executor = "processes",
 ) -> dict[str, Any]:
     """Build a corpus.
 
     Args:
-        dataset: a name of `adapters.ADAPTERS`.
-        root: folder with the dataset's own files; nothing in it is changed.
-        out: folder to write.
+        datasets: (name of `adapters.ADAPTERS`, folder with the dataset's own files); nothing in the folders is changed.
+            Of datasets that describe one picture the first leads.
+        out: folder to write. Images taken in wait in `OUT.intake` until the corpus is whole.
         seed: of the splits and of the choice of dense groups.
-        validation, test: shares of the rows.
+        validation, test: shares of the rows that are not held out.
+        held_out: names of datasets of which every case is a test case, with all that belongs to the same patient, lesion
+            or picture in the other datasets.
         dense_fraction: share of the training groups that keep their findings.
         max_side: longest side of the stored images, pixels.
         skip_bad_images: leave rows out whose image or mask is broken, and count them, instead of refusing.
         overwrite: replace an earlier corpus.
         workers: processes that read images.
+        shard: (i, n): take in every n-th part of the images from the i-th, and stop there.
+        executor: where images are read: processes of this machine, or a Ray cluster.
 
     Returns:
-        The facts that the manifest holds under `outputs`.
+        The facts that the manifest holds under `outputs`; of a shard, how much of it is done.
 
     Raises:
-        UserError: see the message; nothing was written then.
+        UserError: see the message; no corpus was written then.
     """
-    from data_prep.adapters import adapter as find_adapter
+    from data_prep.adapters import adapter
 
-    adapter = find_adapter(dataset)
-    check_replaceable(out, "corpus", overwrite=overwrite, keep=root)
-    listing = adapter.read(root)
-    if not listing.rows:
+    roots = [root for _, root in datasets]
+    for root in roots:
+        check_replaceable(out, "corpus", overwrite=overwrite, keep=root)
+    sources = read_sources([(adapter(name), root) for name, root in datasets])
+    _check_held_out(held_out, sources)
+    merged = merge(sources)
+    waiting = out.absolute().with_name(out.name + ".intake")
+    parts = plan_parts(waiting, [merged.tasks[row] for row in sorted(merged.tasks)], max_side=max_side)
+    make_parts(parts, max_side=max_side, workers=workers, shard=shard or (0, 1), executor=executor)
+    if shard is not None:
+        return {"shard": shard, "parts": len(parts[shard[0] :: shard[1]]), "of": len(parts)}
+    intake = gather(parts)
+    if intake.bad and not skip_bad_images:
+        raise _refusal(merged, intake)
+    if len(intake.bad) == len(merged.rows):
         raise problem(
-            "the dataset has no rows", file=next(iter(listing.inputs.values())), next_step="download it again"
-        )
-    images, bad, absent = _take_in(adapter, root, listing.rows, max_side=max_side, workers=workers)
-    if bad and not skip_bad_images:
-        raise _refusal(bad, listing.rows)
-    broken = {b.case_id for b in bad}
-    rows = [row for row in listing.rows if row.native_id not in broken]
-    if not rows:
-        raise problem(
-            "no usable row is left: every image is broken", file=root, next_step="download the dataset again"
+            "no usable row is left: every image is broken", file=roots[0], next_step="download the dataset again"
         )
 
     from data_prep.assemble import assemble  # brings in the datasets library
 
-    done = assemble(adapter, rows, images, validation=validation, test=test, dense_fraction=dense_fraction, seed=seed)
-    excluded = dict(listing.excluded)
-    if bad:
-        excluded["image or mask broken (--skip_bad_images)"] = len(bad)
-    facts = done.facts | {
-        "cases": len(done.cases),
-        "splits": dict(Counter(case.split for case in done.cases)),
-        "annotation": dict(Counter(case.annotation for case in done.cases)),
-        "images": len(images),
-        "images_absent": absent,
-        "excluded": excluded,
-        "bad_images": [{"file": str(b.file), "reason": b.reason} for b in bad],
-        "notes": [*listing.notes, *_notes(len(images), absent)],
-    }
+    done = assemble(
+        merged, intake, validation=validation, test=test, dense_fraction=dense_fraction, seed=seed, held_out=set(held_out)
+    )  # fmt: skip
     config = {
-        "dataset": dataset, "title": adapter.TITLE, "root": root, "seed": seed, "validation": validation, "test": test,
-        "dense_fraction": dense_fraction, "max_side": max_side, "skip_bad_images": skip_bad_images,
-        "thresholds": _thresholds(), "license": adapter.LICENSE, "source": adapter.SOURCE,
+        "datasets": [{"dataset": s.name, "root": s.root} for s in sources], "title": _title(sources), "seed": seed,
+        "validation": validation, "test": test, "held_out": list(held_out), "dense_fraction": dense_fraction,
+        "max_side": max_side, "skip_bad_images": skip_bad_images, "thresholds": _thresholds(),
     }  # fmt: skip
+    facts = _write(done, out, config, overwrite=overwrite, keep=roots[0])
+    shutil.rmtree(waiting, ignore_errors=True)
+    return facts
 
+
+def _write(done: "Assembled", out: Path, config: dict[str, Any], *, overwrite: bool, keep: Path) -> dict[str, Any]:
+    """Write the corpus whole; the facts of its manifest."""
     from data_prep.report import write_report
     from skin_r1.manifest import write_manifest
 
-    with whole_folder(out, kind="corpus", overwrite=overwrite, keep=root) as folder:
-        write_splits(folder, done.cases)
-        write_manifest(folder, kind="corpus", config=config, inputs=listing.inputs, outputs=facts)
+    several = len(done.merged.sources) > 1
+    inputs = {
+        f"{source.name}: {name}" if several else name: file
+        for source in done.merged.sources
+        for name, file in source.listing.inputs.items()
+    }
+    with whole_folder(out, kind="corpus", overwrite=overwrite, keep=keep) as folder:
+        counts: dict[str, Counter[str]] = {name: Counter() for name in ("splits", "annotation", "flags")}
+        write_splits(folder, _counted(done, counts))
+        facts = _facts(done, counts)
+        _write_lines(folder / "conflicts.jsonl", done.conflicts)
+        _write_lines(folder / "duplicates.jsonl", done.duplicates)
+        write_manifest(folder, kind="corpus", config=config, inputs=inputs, outputs=facts)
         write_report(folder)
     return facts
 
 
-def _take_in(
-    adapter: Adapter, root: Path, rows: Sequence[Raw], *, max_side: int, workers: int
-) -> tuple[dict[str, Prepared], list[Bad], int]:
-    """Images by native id, what is broken, and how many rows have no image file."""
-    images, masks = find_images(root)
-    tasks = []
-    for row in rows:
-        path = images.get(row.image) or images.get(Path(row.image).stem)
-        if path is not None:
-            mask = masks.get(Path(row.image).stem) if adapter.MASKS == "file" else adapter.MASKS
-            tasks.append(Task(row.native_id, path, mask))
-    good: dict[str, Prepared] = {}
-    bad: list[Bad] = []
-    for done in prepare_all(tasks, max_side=max_side, workers=workers) if tasks else ():
-        if isinstance(done, Bad):
-            bad.append(done)
-        else:
-            good[done.case_id] = done
-    return good, bad, len(rows) - len(tasks)
+def _counted(done: "Assembled", counts: Mapping[str, Counter[str]]) -> Iterable[Any]:
+    for case in done.cases():
+        counts["splits"][case.split] += 1
+        counts["annotation"][case.annotation] += 1
+        counts["flags"].update(case.quality["flags"] if case.quality else ())
+        yield case
 
 
-def _refusal(bad: Sequence[Bad], rows: Sequence[Raw]) -> Exception:
-    where = {row.native_id: row for row in rows}
-    first = where[bad[0].case_id]
-    listed = "\n".join(f"    {b.file}: {b.reason} (row {where[b.case_id].row})" for b in bad)
+def _facts(done: "Assembled", counts: Mapping[str, Counter[str]]) -> dict[str, Any]:
+    merged, bad = done.merged, done.intake.bad
+    several = len(merged.sources) > 1
+    own = Counter(merged.source[row] for row in done.rows)
+    pictures = Counter(merged.source[row] for row in merged.tasks)
+    excluded: Counter[str] = Counter()
+    notes: list[str] = []
+    sources = []
+    for number, source in enumerate(merged.sources):
+        lead = f"{source.name}: " if several else ""
+        absent = sum(merged.source[row] == number and row not in merged.tasks for row in range(len(merged.rows)))
+        excluded.update({lead + reason: count for reason, count in source.listing.excluded.items()})
+        notes += [lead + note for note in (*source.listing.notes, *_notes(pictures[number], absent))]
+        sources.append(
+            {
+                "dataset": source.name, "title": source.listing.title or source.adapter.TITLE,
+                "license": source.listing.license or source.adapter.LICENSE,
+                "source": source.listing.source or source.adapter.SOURCE, "rows": len(source.listing.rows),
+                "cases": own[number], "images": pictures[number], "images_absent": absent,
+            }
+        )  # fmt: skip
+    if bad:
+        excluded["image or mask broken (--skip_bad_images)"] = len(bad)
+    return dict(done.facts) | {
+        "sources": sources,
+        "overlaps": [[*pair, count] for pair, count in merged.overlaps.items()],
+        "cases": len(done.rows),
+        "splits": dict(counts["splits"]),
+        "annotation": dict(counts["annotation"]),
+        "quality_flags": dict(counts["flags"].most_common()),
+        "images": len(merged.tasks) - len(bad),
+        "images_absent": len(merged.rows) - len(merged.tasks),
+        "excluded": dict(excluded),
+        "bad_images": [{"file": str(b.file), "reason": b.reason} for b in bad.values()],
+        "notes": notes,
+    }
+
+
+def _write_lines(file: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    with file.open("w", encoding="utf-8") as stream:
+        stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def _title(sources: Sequence[Source]) -> str:
+    return " + ".join(source.listing.title or source.adapter.TITLE for source in sources)
+
+
+def _check_held_out(names: Sequence[str], sources: Sequence[Source]) -> None:
+    known = [source.name for source in sources]
+    for name in names:
+        if name not in known:
+            raise problem("this dataset is not in the build", column="--held_out", found=name, allowed=known)
+    if set(names) == set(known):
+        raise problem("nothing would be left to train on", column="--held_out", found=", ".join(names))
+
+
+def _refusal(merged: Merged, intake: Intake) -> Exception:
+    order = sorted(merged.tasks)
+    bad: list[tuple[Bad, Any]] = [(b, merged.rows[order[task]]) for task, b in intake.bad.items()]
+    listed = "\n".join(f"    {b.file}: {b.reason} (row {row.row})" for b, row in bad)
+    first, row = bad[0]
     return problem(
         f"{len(bad)} of the images or masks are broken:\n{listed}",
-        file=first.file,
-        row=first.row,
+        file=row.file,
+        row=row.row,
         column="image",
-        found=str(bad[0].file.name),
+        found=str(first.file.name),
         allowed="an image that decodes in full",
         next_step="download these files again, or leave them out (and count them) with --skip_bad_images",
     )
@@ -172,6 +243,10 @@ def summary(facts: dict[str, Any], out: Path) -> str:
             f"duplicates merged into one group: {facts['identical_images_merged']} identical, "
             f"{facts['near_duplicates_merged']} nearly"
         )
+    lines += [f"{count} pictures are in {a} and in {b}: one case each" for a, b, count in facts["overlaps"]]
+    if facts["conflicts"]:
+        told = ", ".join(f"{n['lesions']} {rule} ({n['cases']} cases)" for rule, n in facts["conflicts"].items())
+        lines.append(f"lesions whose labels differ, by the rule that settled them: {told}; see conflicts.jsonl")
     lines += [f"note: {note}" for note in facts["notes"]]
     lines += [f"left out: {count} rows, {reason}" for reason, count in facts["excluded"].items()]
     if facts["unresolved_labels"]:
@@ -184,6 +259,17 @@ def summary(facts: dict[str, Any], out: Path) -> str:
     return "\n".join(lines)
 
 
+def _shard(text: str) -> tuple[int, int]:
+    """`i/n`, with 0 <= i < n."""
+    try:
+        i, n = (int(part) for part in text.split("/"))
+    except ValueError:
+        i, n = 0, 0
+    if not 0 <= i < n:
+        raise problem("no such shard", column="--shard", found=text, allowed="i/n with 0 <= i < n, such as 0/16")
+    return i, n
+
+
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     p = argparse.ArgumentParser(
@@ -192,8 +278,14 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    p.add_argument("--dataset", required=True, help="name of the dataset; `skin-r1 data list` shows them")
-    p.add_argument("--root", required=True, type=Path, help="folder with the dataset's own files; left untouched")
+    p.add_argument(
+        "--dataset", required=True, action="append", metavar="NAME",
+        help="name of a dataset, followed by its --root; may be repeated; `skin-r1 data list` shows the names",
+    )  # fmt: skip
+    p.add_argument(
+        "--root", required=True, action="append", type=Path, metavar="DIR",
+        help="folder with that dataset's own files; left untouched",
+    )  # fmt: skip
     p.add_argument("--out", required=True, type=Path, help="folder to write the corpus to")
     p.add_argument("--seed", type=int, default=0, help="seed of splits and dense choice (default: 0)")
     p.add_argument("--validation", type=float, default=0.1, help="share of the rows (default: 0.1)")
@@ -202,10 +294,24 @@ def parser() -> argparse.ArgumentParser:
         "--dense_fraction", type=float, default=1.0,
         help="share of the training groups that keep their findings; validation and test keep all (default: 1.0)",
     )  # fmt: skip
+    p.add_argument(
+        "--held_out", action="append", default=[], metavar="NAME",
+        help="a dataset of the build that is test cases only, with all that belongs to it; may be repeated",
+    )  # fmt: skip
     p.add_argument("--max_side", type=int, default=256, help="longest side of stored images, pixels (default: 256)")
     p.add_argument("--skip_bad_images", action="store_true", help="leave broken images out and count them")
     p.add_argument("--overwrite", action="store_true", help="replace an earlier corpus at --out")
-    p.add_argument("--workers", type=int, default=2, help="processes that read images (default: 2)")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    p.add_argument(
+        "--workers", type=int, default=cores, help=f"processes that read images (default: {cores}, the cores)"
+    )
+    p.add_argument("--shard", metavar="i/n", help="take in this share of the images only, for job i of an array of n")
+    p.add_argument(
+        "--executor",
+        choices=("processes", "ray"),
+        default="processes",
+        help="where images are read (default: processes)",
+    )
     return p
 
 
@@ -226,5 +332,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise problem(
             "stored images would be too small", column="--max_side", found=options["max_side"], allowed=">= 16"
         )
-    print(summary(build(**options), options["out"]))
+    names, roots = options.pop("dataset"), options.pop("root")
+    if len(names) != len(roots):
+        raise problem(
+            "each dataset needs its folder", column="--dataset, --root", found=f"{len(names)} and {len(roots)}",
+            allowed="--dataset NAME --root DIR, once for each dataset",
+        )  # fmt: skip
+    if options["workers"] < 1:
+        raise problem("no process would read images", column="--workers", found=options["workers"], allowed=">= 1")
+    options["shard"] = _shard(options["shard"]) if options["shard"] else None
+    gc.disable()  # a million rows hold no cycles, and looking for some takes a quarter of the time
+    try:
+        facts = build(datasets=list(zip(names, roots, strict=True)), **options)
+    finally:
+        gc.enable()
+    if options["shard"]:
+        print(f"shard done: {facts['parts']} of {facts['of']} parts of images.")
+        print("When all shards are done, give the same command without --shard.")
+    else:
+        print(summary(facts, options["out"]))
     return 0

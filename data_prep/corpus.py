@@ -1,7 +1,7 @@
 """A corpus on disk: written whole or not at all, and read back without its images where they are not needed."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,28 +10,48 @@ from skin_r1.errors import problem
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from skin_r1.case import Case
+    from skin_r1.case import Case, Split
 
-SHARD_ROWS = 2000
+PART_ROWS = 20_000
+PART_BYTES = 32_000_000
+"""A parquet file of a split ends at so many rows or bytes of images, whichever comes first."""
 
 
-def write_splits(folder: Path, cases: "Sequence[Case]") -> None:
-    """Write `folder/SPLIT/part-*.parquet`; an empty split gets a file without rows."""
-    import datasets
+def write_splits(folder: Path, cases: "Iterable[Case]") -> None:
+    """Write `folder/SPLIT/part-*.parquet` as the cases come; an empty split gets a file without rows."""
+    from skin_r1.case import SPLITS
 
-    from skin_r1.case import FEATURES, SPLITS, to_dataset
+    waiting: dict[str, list[Case]] = {split: [] for split in SPLITS}
+    size = dict.fromkeys(SPLITS, 0)
+    parts = dict.fromkeys(SPLITS, 0)
 
-    datasets.disable_progress_bars()  # a bar per shard says nothing
+    def flush(split: "Split") -> None:
+        _write(folder / split / f"part-{parts[split]:05d}.parquet", waiting[split])
+        waiting[split], size[split], parts[split] = [], 0, parts[split] + 1
+
     for split in SPLITS:
-        own = [case for case in cases if case.split == split]
         (folder / split).mkdir()
-        for shard, start in enumerate(range(0, max(len(own), 1), SHARD_ROWS)):
-            part = own[start : start + SHARD_ROWS]
-            # from_list cannot tell the columns of no rows
-            empty = datasets.Dataset.from_dict({name: [] for name in FEATURES}, features=FEATURES)
-            rows = to_dataset(part) if part else empty
-            rows.to_parquet(str(folder / split / f"part-{shard:05d}.parquet"))
-    datasets.enable_progress_bars()
+    for case in cases:
+        waiting[case.split].append(case)
+        size[case.split] += sum(len(image["bytes"]) for image in case.images)
+        if len(waiting[case.split]) >= PART_ROWS or size[case.split] >= PART_BYTES:
+            flush(case.split)
+    for split in SPLITS:
+        if waiting[split] or not parts[split]:
+            flush(split)
+
+
+def _write(file: Path, cases: "list[Case]") -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from skin_r1.case import FEATURES
+
+    schema = FEATURES.arrow_schema  # its metadata tells the datasets library which column holds images
+    columns = [pa.array([getattr(case, f.name) for case in cases], type=f.type) for f in schema]
+    with pq.ParquetWriter(file, schema) as writer:
+        if cases:  # an empty row group is more than the datasets library can read
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema), row_group_size=1000)
 
 
 def parquet_files(corpus: Path) -> list[Path]:

@@ -3,16 +3,15 @@
 A category holds many diseases (`Acne and Rosacea Photos`), so the label comes from the file name,
 `disease-name-<n>.jpg`; older files read `07PerioralDermEye.jpg`. The category is never the label: a name that is not
 known stays a label without a diagnosis, a name without letters is no label. Names that say `histology` or `dermoscopy`
-set the modality. There are no ids of patients. The same photo lies in train and test under the same name: of files with
-one name and the same bytes the first is kept, and the split is not used. The photos are (c) DermNet.
+set the modality. There are no ids of patients. Some photos lie in train and in test: the build finds them by their pixels
+and keeps them in one group, and the dataset's own split is not used. The photos are (c) DermNet.
 """
 
 import re
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.images import MASK_ENDINGS, SUFFIXES, find_images
+from data_prep.find import MASK_ENDINGS, SUFFIXES
 from data_prep.raw import Listing, MaskKind, Raw
 from skin_r1.errors import problem
 
@@ -34,25 +33,17 @@ def read(root: Path) -> Listing:
     """List the images of `train/` and `test/`; `row` is the image's place in its category folder, from 1."""
     if not root.is_dir():
         raise problem("the dataset's folder does not exist", file=root, next_step="pass its path with --root")
-    rows, excluded = [], Counter[str]()
-    lookup, _ = find_images(root)
+    rows = []
     for folder in _categories(root):
         for number, path in enumerate((p for p in sorted(folder.iterdir()) if _is_image(p)), start=1):
-            image = path.relative_to(root).as_posix()
-            found = lookup.get(image) or lookup[path.stem]  # as `data build` looks it up
-            if found == path:
-                rows.append(_raw(path, image, number))
-            elif found.read_bytes() == path.read_bytes():
-                excluded["the same photo lies in another folder"] += 1
-            else:
-                excluded["another photo of the same name lies in another folder"] += 1
+            rows.append(_raw(path, path.relative_to(root).as_posix(), number))
     if not rows:
         raise problem(
             "the category folders hold no image", file=root, allowed=FILES, next_step="unpack the download again"
         )
     unnamed = sum(row.label is None for row in rows)
     notes = (f"{unnamed} file names hold no name of a disease.",) if unnamed else ()
-    return Listing(rows, {}, excluded, notes)
+    return Listing(rows, {}, notes=notes)
 
 
 def _categories(root: Path) -> list[Path]:

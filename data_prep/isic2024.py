@@ -60,6 +60,7 @@ def _raw(row: Row) -> Raw:
         patient_id=row.text("patient_id"),
         history=person(row, row.text("anatom_site_general", unknown=UNKNOWN)),
         modality=choice(row, "image_type", IMAGE_TYPES),
+        license=row.text("copyright_license"),
         confirmed="histopathology" if label and label.split(":")[0] != WEAK else None,
     )
 

@@ -78,5 +78,6 @@ def _raw(row: Row) -> Raw:
         ),
         skin_type=choice(row, "fitzpatrick_skin_type", SKIN_TYPES),
         modality=choice(row, "image_type", IMAGE_TYPES),
+        license=row.text("copyright_license"),
         confirmed=choice(row, "diagnosis_confirm_type", CONFIRM_TYPES),
     )

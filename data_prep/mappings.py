@@ -12,6 +12,7 @@ from data_prep.table import Row, read_table
 from skin_r1.errors import UserError, problem
 from skin_r1.labels import contradicts
 from skin_r1.likeness import likeness
+from skin_r1.mappings import NARROW
 from skin_r1.ontology import load_ontology, normalize, resolve
 
 PREFIX = "SKINR1:"
@@ -86,6 +87,8 @@ def check(file: Path) -> tuple[int, list[UserError]]:
     seen: dict[str, int] = {}
     for row in rows:
         wrong += _faults(row)
+        if row.values["predicate_id"] == NARROW:
+            continue  # what a label covers besides, not what it means
         key = normalize(row.values["subject_label"])
         if key in seen:
             text = f"used already in row {seen[key]}"
@@ -100,8 +103,8 @@ def _faults(row: Row) -> Iterator[UserError]:
     slug = target.removeprefix(PREFIX)
     if not label:
         yield row.wrong("subject_label", "blank", "the label as the dataset writes it")
-    if row.values["predicate_id"] not in PREDICATES:
-        yield row.wrong("predicate_id", "unknown", " or ".join(PREDICATES))
+    if row.values["predicate_id"] not in (*PREDICATES, NARROW):
+        yield row.wrong("predicate_id", "unknown", " or ".join((*PREDICATES, NARROW)))
     if row.values["mapping_justification"] != CURATED:
         yield row.wrong("mapping_justification", "no person's word", CURATED)
     if target == NOTHING:

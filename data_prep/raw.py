@@ -13,7 +13,7 @@ Confirmed = Literal["histopathology", "confocal", "consensus", "follow-up", "sin
 CONFIRMED: tuple[Confirmed, ...] = get_args(Confirmed)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Raw:
     """One image of a dataset, as its own files describe it.
 
@@ -27,6 +27,7 @@ class Raw:
         modality: of this image, where it is not the dataset's.
         differential: (label as written, weight) pairs of a graded label, weights above 0 in any unit; else empty.
         confirmed: how the label was made sure, strongest first in `CONFIRMED`; None where the dataset does not say.
+        license: of this image, where it is not the dataset's.
     """
 
     native_id: str
@@ -43,6 +44,7 @@ class Raw:
     modality: "Modality | None" = None
     differential: tuple[tuple[str, float], ...] = ()
     confirmed: "Confirmed | None" = None
+    license: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,17 @@ class Listing:
         inputs: name -> file read, for the manifest.
         excluded: reason -> how many rows were left out.
         notes: what a reader of the report should know.
+        name, title, license, source: of the dataset, where they are not the adapter's (it reads many datasets).
     """
 
     rows: list[Raw]
     inputs: Mapping[str, Path]
     excluded: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    name: str | None = None
+    title: str | None = None
+    license: str | None = None
+    source: str | None = None
 
 
 class Adapter(Protocol):

@@ -19,6 +19,7 @@ from data_prep.history import history_text
 from data_prep.isic import choice
 from data_prep.raw import Listing, MaskKind, Raw
 from data_prep.table import Row, find_file, read_table
+from skin_r1.concepts import concept_codes
 
 if TYPE_CHECKING:
     from skin_r1.case import Modality
@@ -63,8 +64,9 @@ SYMPTOMS = {
     },
 }  # fmt: skip
 """Column that denies all its symptoms -> column of a symptom -> its name. An unticked box alone is unknown, not no."""
-RAISED, FLAT = "textures_raised_or_bumpy", "textures_flat"
-"""The two textures that our vocabulary holds: raised, and its contrary. Rough or fluid-filled skin may be many things."""
+TEXTURES = ("textures_raised_or_bumpy", "textures_rough_or_flaky", "textures_fluid_filled")
+RAISED, FLAT = TEXTURES[0], "textures_flat"
+"""Textures that a person ticked are findings; an unticked box alone is unknown, and only flat skin is not raised."""
 
 
 def read(root: Path) -> Listing:
@@ -87,7 +89,7 @@ def _images(case: Row, graded: Row | None) -> list[Raw]:
     """The rows of a case."""
     weights = _weights(graded) if graded else {}
     heaviest = [label for label, weight in weights.items() if weight == max(weights.values())]
-    raised, flat = case.flag(RAISED), case.flag(FLAT)
+    ticked = [column for column in TEXTURES if case.flag(column)]
     name = case.values["case_id"]
     paths = [(number, path) for number, column in enumerate(IMAGES, start=1) if (path := case.text(column))]
     return [
@@ -101,8 +103,8 @@ def _images(case: Row, graded: Row | None) -> list[Raw]:
             lesion_id=name,
             history=_history(case),
             skin_type=_skin_type(graded) if graded else None,
-            present=("elevation",) if raised else (),
-            absent=("elevation",) if flat and not raised else (),
+            present=tuple(concept_codes(NAME)[column, "YES"] for column in ticked),
+            absent=("elevation",) if case.flag(FLAT) and RAISED not in ticked else (),
             differential=tuple(weights.items()),
         )
         for number, path in paths or [(1, "")]

@@ -6,8 +6,8 @@ members than folds; small samples and rare diagnoses are the rule here, so the d
 
 import hashlib
 import random
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence, Set
 
 from skin_r1.case import SPLITS, Split
 
@@ -19,6 +19,7 @@ def split_groups(
     validation: float,
     test: float,
     seed: int,
+    held_out: Set[str] = frozenset(),
 ) -> dict[str, Split]:
     """Deal groups to splits.
 
@@ -31,21 +32,28 @@ def split_groups(
         groups: group per row.
         strata: per row, diagnosis and skin type (`""` where unknown); a group counts as its rarest diagnosis.
         validation, test: shares of the rows, each in [0, 1).
+        held_out: groups that are test cases whatever the shares; the shares are of the other rows.
         seed: the same seed, rows and shares give the same splits, whatever the order of the rows.
 
     Returns:
         group -> split. With three groups or more, no split with a share is empty.
     """
-    sizes = Counter(groups)
+    sizes = Counter(group for group in groups if group not in held_out)
     diagnoses = Counter(diagnosis for diagnosis, _ in strata)
     stratum: dict[str, tuple[str, str]] = {}
     for group, own in zip(groups, strata, strict=True):
-        stratum[group] = min(stratum.get(group, own), own, key=lambda s: (diagnoses[s[0]], s))
+        if group not in held_out and (
+            group not in stratum or _rank(own, diagnoses) < _rank(stratum[group], diagnoses)
+        ):
+            stratum[group] = own
+    members_of: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for group, own in stratum.items():
+        members_of[own].append(group)
     shares: Mapping[Split, float] = {"train": 1 - validation - test, "validation": validation, "test": test}
     lacking = dict.fromkeys(SPLITS, 0.0)
     dealt: dict[str, Split] = {}
-    for own in sorted(set(stratum.values()), key=lambda s: (diagnoses[s[0]], s)):
-        members = sorted(group for group in sizes if stratum[group] == own)
+    for own in sorted(members_of, key=lambda s: _rank(s, diagnoses)):
+        members = sorted(members_of[own])
         random.Random(f"{seed}:{own}").shuffle(members)
         total = sum(sizes[g] for g in members)
         for split in SPLITS:
@@ -54,7 +62,12 @@ def split_groups(
             chosen = max(SPLITS, key=lambda s: (lacking[s], shares[s]))
             dealt[group] = chosen
             lacking[chosen] -= sizes[group]
-    return _fill_empty(dealt, sizes, shares)
+    return _fill_empty(dealt, sizes, shares) | {group: "test" for group in held_out}
+
+
+def _rank(stratum: tuple[str, str], diagnoses: Mapping[str, int]) -> tuple[int, tuple[str, str]]:
+    """Rare diagnoses first."""
+    return diagnoses[stratum[0]], stratum
 
 
 def choose_share(groups: Mapping[str, str], share: float, seed: int) -> set[str]:
@@ -71,7 +84,8 @@ def choose_share(groups: Mapping[str, str], share: float, seed: int) -> set[str]
 def _fill_empty(dealt: dict[str, Split], sizes: Mapping[str, int], shares: Mapping[Split, float]) -> dict[str, Split]:
     """Move the training split's smallest group into a split that has a share and got nothing."""
     for split in SPLITS:
-        training = sorted((g for g, s in dealt.items() if s == "train"), key=lambda g: (sizes[g], g))
-        if shares[split] > 0 and split not in dealt.values() and len(training) > 1:
-            dealt[training[0]] = split
+        if shares[split] > 0 and split not in dealt.values():
+            training = sorted((g for g, s in dealt.items() if s == "train"), key=lambda g: (sizes[g], g))
+            if len(training) > 1:
+                dealt[training[0]] = split
     return dealt

@@ -5,6 +5,7 @@ import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 from typing import TextIO
 
@@ -31,7 +32,7 @@ class Row:
     def text(self, column: str, *, unknown: Sequence[str] = ()) -> str | None:
         """The cell, or None when it is blank, missing or one of `unknown` (case ignored)."""
         value = self.values.get(column, "")
-        return None if not value or value.casefold() in {u.casefold() for u in unknown} else value
+        return None if not value or (unknown and value.casefold() in _folded(tuple(unknown))) else value
 
     def number_in(self, column: str, low: float, high: float, *, unknown: Sequence[str] = ()) -> float | None:
         """The cell as a number in [low, high], or None when it is blank or unknown; a decimal comma is read too.
@@ -231,6 +232,11 @@ def _no_text(path: Path) -> UserError:
         found=raw[start : start + 8],
         next_step="save it as CSV UTF-8",
     )
+
+
+@cache
+def _folded(words: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(word.casefold() for word in words)
 
 
 def _key(name: str) -> str:

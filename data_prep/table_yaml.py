@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import yaml
 
+from data_prep.find import MASK_ENDINGS, SUFFIXES
 from data_prep.history import history_text
-from data_prep.images import MASK_ENDINGS, SUFFIXES, find_images
 from data_prep.isic import choice
 from data_prep.raw import CONFIRMED, Listing, MaskKind, Raw
 from data_prep.table import Row, read_table
@@ -130,10 +130,11 @@ def read(root: Path) -> Listing:
         rows = list(_from_folders(plan, root))
     if not rows:
         raise problem("the dataset has no rows", file=plan.table or root, next_step="check the table, or the folders")
-    _check_names(root, rows)
     said = description.content
-    title = f"{said.get('title') or plan.name}; license: {said['license']}; source: {said['source']}."
-    return Listing(rows, inputs, notes=(title,))
+    return Listing(
+        rows, inputs, name=f"{NAME}/{plan.name}", title=str(said.get("title") or plan.name),
+        license=said["license"], source=said["source"],
+    )  # fmt: skip
 
 
 def _load(file: Path) -> Description:
@@ -261,7 +262,7 @@ def _from_table(plan: Plan, row: Row) -> Raw:
     present, absent = _findings(plan, row)
     image, label = row.values[plan.columns["image"]], cells["label"]
     return Raw(
-        native_id=f"{plan.name}/{image}",
+        native_id=image,
         file=row.file,
         row=row.number,
         label=plan.labels.get(_key(label), label) if label else None,
@@ -317,30 +318,10 @@ def _from_folders(plan: Plan, root: Path) -> Iterator[Raw]:
             )  # fmt: skip
         numbers[path.parent] = numbers.get(path.parent, 0) + 1
         yield Raw(
-            native_id=f"{plan.name}/{image}",
+            native_id=image,
             file=path.parent,
             row=numbers[path.parent],
             label=None if label.casefold() in blank else plan.labels.get(_key(label), label),
             image=image,
             modality=plan.modality,
         )
-
-
-def _check_names(root: Path, rows: list[Raw]) -> None:
-    """Refuse a row that would get another row's image: `data build` looks images up by name.
-
-    Raises:
-        UserError: names the row and the file.
-    """
-    lookup, _ = find_images(root)
-    taken: set[Path] = set()
-    for row in rows:
-        found = lookup.get(row.image) or lookup.get(Path(row.image).stem)
-        if found and ((root / row.image).is_file() and (root / row.image) != found or found in taken):
-            raise problem(
-                f"the image would be taken for {found.relative_to(root)}, as images are looked up by name",
-                file=row.file, row=row.row, column="image", found=row.image, allowed="images whose names differ",
-                next_step="rename one of the two files",
-            )  # fmt: skip
-        if found:
-            taken.add(found)

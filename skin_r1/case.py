@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import datasets
+import pyarrow.parquet as pq
 from datasets import Dataset, Features, Image, List, Value
 
 from skin_r1.errors import problem
@@ -24,6 +25,18 @@ FEATURES = Features(
         "case_id": Value("string"),
         "dataset": Value("string"),
         "images": List(Image()),
+        "quality": {
+            "width": Value("int32"),
+            "height": Value("int32"),
+            "sharpness": Value("float32"),
+            "brightness": Value("float32"),
+            "contrast": Value("float32"),
+            "hair": Value("float32"),
+            "ruler": Value("float32"),
+            "marker": Value("float32"),
+            "vignette": Value("float32"),
+            "flags": List(Value("string")),
+        },
         "modality": Value("string"),
         "patient_id": Value("string"),
         "lesion_id": Value("string"),
@@ -53,6 +66,7 @@ class Case:
     Attributes:
         case_id: unique within a corpus, `<dataset>/<native id>`.
         images: encoded images as `{"bytes": ..., "path": name}`; empty where the dataset ships labels only.
+        quality: of the image as it came (`data_prep.quality`), with `flags` for what to look out for; None without one.
         patient_id, lesion_id: native ids, or None where the dataset has none.
         diagnosis: ontology slug, or None where the raw label does not resolve.
         differential: `{"diagnosis": slug, "weight": w}` rows, weights in (0, 1] summing to 1; empty when unknown.
@@ -74,6 +88,7 @@ class Case:
     source: str
     license: str
     images: list[dict[str, Any]] = field(default_factory=list)
+    quality: dict[str, Any] | None = None
     patient_id: str | None = None
     lesion_id: str | None = None
     diagnosis: str | None = None
@@ -113,6 +128,8 @@ def load_corpus(corpus: Path, split: str) -> Dataset:
             allowed="a folder of *.parquet files",
             next_step=f"skin-r1 data build --dataset NAME --root DIR --out {corpus}",
         )
+    if not any(pq.read_metadata(file).num_rows for file in files):
+        return Dataset.from_dict({name: [] for name in FEATURES}, features=FEATURES)  # the library refuses no rows
     table = datasets.load_dataset("parquet", data_files=[str(f) for f in files], split="train")
     missing = sorted(set(FEATURES) - set(table.column_names))
     if missing:

@@ -381,7 +381,7 @@ def test_milk10k_classes_resolve() -> None:
 def test_dermnet(tmp_path: Path) -> None:
     listing = ADAPTERS["dermnet"].read(written("dermnet", tmp_path))
     rows = {Path(row.native_id).stem: row for row in listing.rows}
-    assert len(rows) == 9 and listing.excluded == {"the same photo lies in another folder": 1}
+    assert len(rows) == 9 and len(listing.rows) == 10 and not listing.excluded
     assert {stem: (row.label, diagnosis(row, "dermnet")) for stem, row in rows.items()} == {
         "acne-closed-comedo-12": ("acne closed comedo", "acne-vulgaris"),
         "07PerioralDermEye": ("Perioral Derm Eye", "perioral-dermatitis"),
@@ -398,12 +398,17 @@ def test_dermnet(tmp_path: Path) -> None:
     assert listing.notes == ("1 file names hold no name of a disease.",)
 
 
-def test_dermnet_other_photo_of_the_same_name(tmp_path: Path) -> None:
-    root = written("dermnet", tmp_path)
-    draw(root, "train/Warts Molluscum and other Viral Infections/eczema-foot-2.jpg")
-    listing = ADAPTERS["dermnet"].read(root)
-    assert len(listing.rows) == 9
-    assert listing.excluded["another photo of the same name lies in another folder"] == 1
+def test_dermnet_photos_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    root, out = written("dermnet", tmp_path), tmp_path / "out"
+    other = "train/Warts Molluscum and other Viral Infections/eczema-foot-2.jpg"
+    (root / other).parent.mkdir()
+    lesion(77).save(root / other)
+    assert cli(["data", "build", "--dataset", "dermnet", "--root", str(root), "--out", str(out)]) == 0
+    facts = json.loads((out / "manifest.json").read_text())["outputs"]
+    assert facts["cases"] == 11 and facts["identical_images_merged"] == 1  # the same photo in train and test
+    rows = {row["case_id"]: row for split in ("train", "validation", "test") for row in load_corpus(out, split)}
+    foot = [row for name, row in rows.items() if name.endswith("eczema-foot-2.jpg")]
+    assert len({row["checksum"] for row in foot}) == 2 and len({row["group"] for row in foot}) == 2
 
 
 @pytest.mark.parametrize(
@@ -421,7 +426,7 @@ def test_dermnet_names(stem: str, words: str) -> None:
 def test_generic_table(tmp_path: Path) -> None:
     listing = ADAPTERS["generic"].read(written("generic", tmp_path))
     a, b, c, d = listing.rows
-    assert [row.native_id for row in listing.rows] == [f"our_clinic/{name}.jpg" for name in "abcd"]
+    assert [row.native_id for row in listing.rows] == [f"{name}.jpg" for name in "abcd"]
     assert [row.label for row in listing.rows] == ["psoriasis", "dermatofibroma", None, "wart"]
     assert (a.patient_id, a.lesion_id, a.skin_type, a.confirmed) == ("P1", "L1", 3, "histopathology")
     assert a.history == "Woman aged 30 to 39, site: elbow." and b.history == "Man." and c.history == "Site: leg."
@@ -429,7 +434,8 @@ def test_generic_table(tmp_path: Path) -> None:
     assert b.present == () and b.absent == ("scale", "crust", "elevation") and not c.absent
     assert b.skin_type == 2 and c.confirmed == "consensus" and d.present == ("crust", "elevation")
     assert {row.modality for row in listing.rows} == {"clinical"} and set(listing.inputs) == {"description", "table"}
-    assert listing.notes == ("Our clinic; license: CC BY 4.0; source: https://example.org.",)
+    said = (listing.name, listing.title, listing.license, listing.source)
+    assert said == ("generic/our_clinic", "Our clinic", "CC BY 4.0", "https://example.org")
 
 
 FOLDERS = "name: atlas\nmodality: dermoscopic\nlicense: CC0\nsource: us\nfolders: true\n"
@@ -441,9 +447,9 @@ def test_generic_folders(tmp_path: Path) -> None:
     (root / "skin-r1.yaml").write_text(FOLDERS + "labels: {naevi: melanocytic nevus}\nunknown: [misc]\n")
     rows = {row.native_id: row for row in ADAPTERS["generic"].read(root).rows}
     assert {name: row.label for name, row in rows.items()} == {
-        "atlas/train/Seborrhoeic Keratosis/1.png": "Seborrhoeic Keratosis",
-        "atlas/train/Naevi/2.png": "melanocytic-nevus",
-        "atlas/test/misc/3.png": None,
+        "train/Seborrhoeic Keratosis/1.png": "Seborrhoeic Keratosis",
+        "train/Naevi/2.png": "melanocytic-nevus",
+        "test/misc/3.png": None,
     }
     assert {row.modality for row in rows.values()} == {"dermoscopic"}
 
@@ -452,7 +458,7 @@ def test_generic_folders(tmp_path: Path) -> None:
     ("name", "cases", "excluded"),
     [
         ("derm7pt", 6, 0), ("ddi", 3, 1), ("scin", 5, 0), ("skincap", 3, 1), ("derm12345", 6, 0), ("milk10k", 6, 0),
-        ("dermnet", 9, 1), ("generic", 4, 0),
+        ("dermnet", 10, 0), ("generic", 4, 0),
     ],
 )  # fmt: skip
 def test_build_through_the_command_line(name: str, cases: int, excluded: int, tmp_path: Path) -> None:
@@ -467,7 +473,8 @@ def test_build_through_the_command_line(name: str, cases: int, excluded: int, tm
     rows = [row for split in splits for row in load_corpus(out, split)]
     missing = {"scin": 1}.get(name, 0)
     assert sum(not row["images"] for row in rows) == missing
-    read = {f"{name}/{row.native_id}": row for row in ADAPTERS[name].read(root).rows}
+    listing = ADAPTERS[name].read(root)
+    read = {f"{listing.name or name}/{row.native_id}": row for row in listing.rows}
     assert {row["case_id"] for row in rows} == set(read)
     for row in rows:
         assert row["modality"] == (read[row["case_id"]].modality or ADAPTERS[name].MODALITY)
@@ -505,7 +512,7 @@ def refused(name: str, root: Path, says: str, out: Path) -> None:
     for words in [*says.split("|"), "next:"]:
         assert words in message, message
     assert cli(["data", "build", *arguments]) == 2
-    assert not out.exists() and not list(out.parent.glob("out.*"))
+    assert not out.exists() and not out.with_name("out.partial").exists()
 
 
 META = "meta/meta.csv"
@@ -629,7 +636,7 @@ GENERIC = [
     (NOTE, "scaly: scale", "scaly: scales and crust", "row 18|column 'concepts.surface.scaly'|no such concept"),
     (NOTE, "scaly: scale", "scaly: scaale", "did you mean: scale"),
     (NOTE, "raised: {1: elevation, 0: ~}", "raised: elevation", "row 19|column 'concepts.raised'|no mapping"),
-    (NOTE, "dermatofibroma", "dermatofibrom", "row 21|column 'labels.Knubbel'|did you mean: dermatofibroma"),
+    (NOTE, "dermatofibroma", "dermatofibrxma", "row 21|column 'labels.Knubbel'|did you mean: dermatofibroma"),
     (NOTE, 'unknown: [NA, "?"]', "unknown: NA", "row 23|column 'unknown'|no list"),
     (NOTE, "  lesion: lid", "  lesion: lesion", "labels.csv|row 1|column 'lesion'"),
     ("labels.csv", "b.jpg", "a.jpg", "row 3|column 'file'|already used in row 2"),
@@ -697,7 +704,6 @@ def test_damaged_dermnet_is_refused(damage: Callable[[Path], object], says: str,
     [
         ([], "no rows"),
         (["1.png"], "lies in no class folder"),
-        (["nevus/1.png", "wart/1.png"], "would be taken for nevus/1.png|wart/1.png"),
     ],
 )
 def test_generic_folders_refused(images: list[str], says: str, tmp_path: Path) -> None:
@@ -710,8 +716,21 @@ def test_generic_folders_refused(images: list[str], says: str, tmp_path: Path) -
 
 def test_generic_table_of_images_with_one_name(tmp_path: Path) -> None:
     root = written("generic", tmp_path)
-    change("generic", root, "labels.csv", "a.jpg", "pictures/b.jpg")
-    refused("generic", root, "labels.csv|would be taken for pictures/b.jpg", tmp_path / "out")
+    (root / "other").mkdir()
+    (root / "other" / "a.jpg").write_bytes(b"another picture")
+    refused("generic", root, "fits several files|other/a.jpg|with its folder", tmp_path / "out")
+
+
+def test_generic_folders_with_equal_names(tmp_path: Path) -> None:
+    root, out = tmp_path / "atlas", tmp_path / "out"
+    root.mkdir()
+    draw(root, "nevus/1.png", "wart/1.png")
+    (root / "skin-r1.yaml").write_text(FOLDERS)
+    assert cli(["data", "build", "--dataset", "generic", "--root", str(root), "--out", str(out)]) == 0
+    rows = [row for split in ("train", "validation", "test") for row in load_corpus(out, split)]
+    assert {row["case_id"] for row in rows} == {"generic/atlas/nevus/1.png", "generic/atlas/wart/1.png"}
+    assert len({row["checksum"] for row in rows}) == 2
+    assert {row["license"] for row in rows} == {"CC0"} and {row["dataset"] for row in rows} == {"generic/atlas"}
 
 
 def test_broken_images_of_every_table_are_refused(tmp_path: Path) -> None:
@@ -753,4 +772,8 @@ def test_real_scin(real_data: Path) -> None:
     labelled = {row.lesion_id for row in rows if row.label}
     assert len(graded) == 3061 and len(labelled) == 2136 and labelled <= graded
     assert all("race" not in (row.history or "") for row in rows)
-    assert Counter(bool(row.present) for row in rows if row.native_id.endswith("_1")) == {True: 2915, False: 2118}
+    firsts = [row for row in rows if row.native_id.endswith("_1")]
+    assert Counter("elevation" in row.present for row in firsts) == {True: 2915, False: 2118}
+    assert Counter(slug for row in firsts for slug in row.present) == {
+        "elevation": 2915, "rough-or-flaky": 1032, "fluid-filled": 629,
+    }  # fmt: skip

@@ -5,29 +5,39 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from data_prep.groups import group_rows, near_pairs
+from data_prep.groups import group_rows
 from data_prep.splits import choose_share, split_groups
 
 
 def test_union_find_joins_through_patient_lesion_and_pixels() -> None:
-    keys = [["patient:1", "lesion:a"], ["patient:1", "lesion:b"], ["lesion:b"], ["patient:2"], ["patient:3"], []]
-    pixels = ["p", "q", "r", "r", "s", None]
-    done = group_rows(keys, pixels, [None] * 6)
-    index = done.index.tolist()
+    patients = ["d:1", "d:1", None, "d:2", "d:3", None, None]
+    lesions = ["d:a", "d:b", "d:b", None, None, None, None]
+    names = [None, None, None, None, None, "e:photo.jpg", "e:photo.jpg"]
+    pixels = {0: b"p", 1: b"q", 2: b"r", 3: b"r", 4: b"s"}
+    done = group_rows(patients, lesions, names, pixels, [], np.zeros((0, 4), dtype=np.uint64))
+    index, lesion = done.index.tolist(), done.lesion.tolist()
     assert index[0] == index[1] == index[2] == index[3]  # 2 and 3: the same picture of two patients
-    assert len({index[0], index[4], index[5]}) == 3
+    assert len({index[0], index[4], index[5]}) == 3 and index[5] == index[6]  # one file, two rows
+    assert lesion[1] == lesion[2] == lesion[3] != lesion[0]  # a patient's lesions keep their own diagnoses
     assert done.exact == [(2, 3)] and done.near == []
 
 
-def test_near_pairs_against_the_plain_loop() -> None:
-    rng = np.random.default_rng(0)
-    base = rng.integers(0, 2, (40, 256), dtype=np.uint8)
-    near = base[:20] ^ (rng.random((20, 256)) < 0.08)
-    bits = np.concatenate([base, near]).astype(np.uint8)
-    hashes = [np.packbits(row).tobytes() for row in bits]
-    slow = [(i, j) for i in range(60) for j in range(i + 1, 60) if int((bits[i] ^ bits[j]).sum()) <= 32]
-    assert near_pairs(hashes) == slow and len(slow) >= 18
-    assert near_pairs([None, hashes[0], None, hashes[0]]) == [(1, 3)]
+def test_near_pictures_share_a_group_and_not_a_diagnosis() -> None:
+    hashes = np.zeros((3, 4), dtype=np.uint64)
+    hashes[1, 0], hashes[2] = 0b1111, np.uint64(0x5555555555555555)
+    done = group_rows([None] * 5, [None] * 5, [None] * 5, {1: b"x", 2: b"y", 4: b"z"}, [1, 2, 4], hashes)
+    assert done.near == [(1, 2)] and done.exact == []
+    assert done.index[1] == done.index[2] != done.index[4] and done.lesion[1] != done.lesion[2]
+
+
+def test_held_out_groups_are_test_cases_and_shares_are_of_the_rest() -> None:
+    groups, strata = _rows(1000)
+    held = set(groups[:300])
+    dealt = split_groups(groups, strata, validation=0.1, test=0.2, seed=0, held_out=held)
+    assert {dealt[group] for group in held} == {"test"}
+    rest = Counter(dealt[group] for group in groups if group not in held)
+    assert abs(rest["test"] / rest.total() - 0.2) < 0.02 and abs(rest["validation"] / rest.total() - 0.1) < 0.02
+    assert set(dealt) == set(groups)
 
 
 def _rows(count: int = 3000) -> tuple[list[str], list[tuple[str, str]]]:

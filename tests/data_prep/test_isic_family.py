@@ -4,6 +4,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -506,7 +507,7 @@ def test_isic2024_rows_and_leaks(tmp_path: Path) -> None:
         assert raw.history == f"{('Man', 'Woman', 'Patient')[number % 3]} aged 60 to 69, site: lower extremity."
         assert raw.modality == "clinical" and raw.patient_id == f"IP_{number // 2:07d}"
         assert raw.lesion_id is None and not raw.present and not raw.absent and not raw.differential
-        told = " ".join(str(value) for key, value in vars(raw).items() if key != "label")
+        told = " ".join(str(value) for key, value in asdict(raw).items() if key != "label")
         assert not any(word in told for word in (*LEAKS.values(), "IL_", "Nevus", "carcinoma", "keratosis"))
 
 
@@ -583,7 +584,7 @@ def test_bcn20000_rows(tmp_path: Path) -> None:
     found = raws("bcn20000", write("bcn20000", tmp_path))
     raw = found["BCN_0000000003.jpg"]
     assert (raw.label, raw.lesion_id) == ("other", "BCN_0000001")
-    assert raw.history == "Man aged 50 to 59, site: anterior torso." and "2012" not in str(vars(raw))
+    assert raw.history == "Man aged 50 to 59, site: anterior torso." and "2012" not in str(asdict(raw))
     names = {raw.label: resolve(raw.label or "", "bcn20000").diagnosis for raw in found.values()}
     assert names == {
         "nevus": "melanocytic-nevus", "melanoma": "melanoma", "seborrheic keratosis": "seborrheic-keratosis",
