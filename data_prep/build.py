@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_prep.corpus import write_splits
 from data_prep.images import Bad
-from data_prep.intake import Executor, Intake, gather, make_parts, plan_parts
+from data_prep.intake import PART, Executor, Intake, gather, make_parts, plan_parts
 from data_prep.sources import Merged, Source, merge, read_sources
 from skin_r1.errors import problem
 from skin_r1.whole import check_replaceable, whole_folder
@@ -91,6 +91,8 @@ def build(
         return {"shard": shard, "parts": len(parts[shard[0] :: shard[1]]), "of": len(parts)}
     intake = gather(parts)
     if intake.bad and not skip_bad_images:
+        for task in intake.bad:  # read again next time: a repaired file, or a better reader
+            parts[task // PART].file.unlink(missing_ok=True)
         raise _refusal(merged, intake)
     if len(intake.bad) == len(merged.rows):
         raise problem(
@@ -103,7 +105,7 @@ def build(
         merged, intake, validation=validation, test=test, dense_fraction=dense_fraction, seed=seed, held_out=set(held_out)
     )  # fmt: skip
     config = {
-        "datasets": [{"dataset": s.name, "root": s.root} for s in sources], "title": _title(sources), "seed": seed,
+        "datasets": [{"dataset": s.name, "adapter": s.adapter.NAME, "root": s.root} for s in sources], "title": _title(sources), "seed": seed,
         "validation": validation, "test": test, "held_out": list(held_out), "dense_fraction": dense_fraction,
         "max_side": max_side, "skip_bad_images": skip_bad_images, "thresholds": _thresholds(),
     }  # fmt: skip
@@ -274,7 +276,7 @@ def parser() -> argparse.ArgumentParser:
     """The command's options."""
     p = argparse.ArgumentParser(
         prog="skin-r1 data build",
-        description="Read a dataset's own files and write a corpus: parquet splits, manifest.json, report.html.",
+        description="Read a dataset's own files and write one corpus: parquet splits, manifest, report, dataset card.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,131 +1,102 @@
-"""`skin-r1 data report`: what is in a corpus, as one self-contained HTML file."""
+"""`skin-r1 data report`: what is in a corpus, as one self-contained HTML page and as a dataset card."""
 
 import argparse
-import base64
-import io
-from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePath
 from typing import Any
 
-from data_prep.corpus import parquet_files, read_facts, read_parquet
+from data_prep.card import write_card
+from data_prep.corpus import parquet_files
+from data_prep.corpus_facts import CorpusFacts, Line, corpus_facts
+from data_prep.figures import cut, diagnosis_name, links, number, share
+from data_prep.thumbnails import thumbnails
+from skin_r1.case import SPLITS
+from skin_r1.ontology import MALIGNANCIES
 
-THUMBS = 6
-"""Thumbnails per diagnosis."""
-THUMB_SIDE = 96
-SPLITS = ("train", "validation", "test")
-COLUMNS = [
-    "case_id", "diagnosis", "diagnosis_raw", "malignancy", "split", "group", "patient_id", "lesion_id", "skin_type",
-    "annotation", "concept_source", "concepts_present", "concepts_absent", "checksum",
-]  # fmt: skip
+DIAGNOSES, LABELS, UNRESOLVED, FINDINGS, BAD_IMAGES = 40, 1000, 100, 200, 50
+"""What the page shows at most: diagnoses with examples, labels of all datasets together, and rows of other lists."""
+SECTIONS = (
+    ("sources", "Sources"), ("splits", "Splits"), ("diagnoses", "Diagnoses"), ("labels", "Labels"),
+    ("findings", "Findings"), ("skin", "Skin type"), ("quality", "Images"), ("duplicates", "Duplicates"),
+    ("conflicts", "Conflicts"), ("left-out", "Left out"), ("rebuild", "Build again"),
+)  # fmt: skip
 
 
 def write_report(corpus: Path) -> Path:
-    """Write `corpus/report.html` from the parquet files and the manifest alone."""
-    from jinja2 import Environment, FileSystemLoader
+    """Write `corpus/report.html` and `corpus/DATASET_CARD.md` from what lies in the corpus alone.
 
-    files = parquet_files(corpus)
-    rows = [row for file in files for row in read_parquet(file, COLUMNS).to_pylist()]
-    manifest = read_facts(corpus)
-    names = [name for name, _ in Counter(row["diagnosis"] or "" for row in rows).most_common()]
-    pictures = _thumbnails(files, {name: _examples(rows, name) for name in names})
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
-    html = environment.get_template("report.html.j2").render(
-        title=manifest.get("config", {}).get("title", corpus.name),
-        config=manifest.get("config", {}),
-        facts=manifest.get("outputs", {}),
-        splits=SPLITS,
-        cases=len(rows),
-        dense=sum(row["annotation"] == "dense" for row in rows),
-        classes=[
-            {
-                "name": name or "(unresolved)",
-                "malignancy": next((r["malignancy"] for r in rows if (r["diagnosis"] or "") == name), None) or "",
-                "counts": _counts(rows, lambda r, n=name: (r["diagnosis"] or "") == n),
-                "pictures": pictures.get(name, []),
-            }
-            for name in names
-        ],
-        skin_types=[(t or "unknown", _counts(rows, lambda r, t=t: r["skin_type"] == t)) for t in (*range(1, 7), None)],
-        concepts=_concepts(rows),
-        leaks=_leaks(rows),
-    )
+    Returns:
+        The page.
+
+    Raises:
+        UserError: there is no corpus, or a file of it is damaged.
+    """
+    facts = corpus_facts(corpus)
     target = corpus / "report.html"
-    target.write_text(html, encoding="utf-8")
+    target.write_text(_page(facts, thumbnails(parquet_files(corpus), _wanted(facts))), encoding="utf-8")
+    write_card(facts, corpus / "DATASET_CARD.md")
     return target
 
 
-def _counts(rows: Sequence[dict[str, Any]], holds: Any) -> list[int]:
-    """Rows per split for which `holds`."""
-    counts = Counter(row["split"] for row in rows if holds(row))
-    return [counts[split] for split in SPLITS]
+def _wanted(facts: CorpusFacts) -> list[str]:
+    """Cases to show, the most telling first."""
+    pairs = [case for pair in facts.duplicates.shown for case in pair.cases]
+    settled = [conflict.cases[0] for rule in facts.conflicts for conflict in rule.shown if conflict.cases]
+    flagged = [case for flag, _ in facts.flags for case in facts.examples.get(("flag", flag), ())]
+    typical = [facts.examples["diagnosis", line.name] for line in _pictured(facts)[:DIAGNOSES]]
+    return [*pairs, *settled, *flagged, *(case for cases in typical for case in cases)]
 
 
-def _concepts(rows: Sequence[dict[str, Any]]) -> list[tuple[str, int, int, str]]:
-    """Per concept: present, absent, and how it was found."""
-    from skin_r1.concepts import load_concepts
-
-    names = load_concepts()
-    present = Counter(slug for row in rows for slug in row["concepts_present"])
-    absent = Counter(slug for row in rows for slug in row["concepts_absent"])
-    sources: dict[str, set[str]] = {}
-    for row in rows:
-        for slug in row["concepts_present"] + row["concepts_absent"]:
-            sources.setdefault(slug, set()).add(row["concept_source"])
-    order = sorted(present | absent, key=lambda s: (-present[s], s))
-    return [
-        (names[s].name if s in names else s, present[s], absent[s], ", ".join(sorted(filter(None, sources[s]))))
-        for s in order
-    ]
+def _pictured(facts: CorpusFacts) -> list[Line]:
+    """Diagnoses that have a case with an image, most cases first."""
+    return [line for line in facts.diagnoses if ("diagnosis", line.name) in facts.examples]
 
 
-def _leaks(rows: Sequence[dict[str, Any]]) -> list[tuple[str, int, int]]:
-    """For each unit: how many there are, and how many lie in more than one split."""
-    out = []
-    for column, name in (
-        ("group", "groups"), ("patient_id", "patients"), ("lesion_id", "lesions"), ("checksum", "identical images"),
-    ):  # fmt: skip
-        places: dict[str, set[str]] = {}
-        for row in rows:
-            if row[column] is not None:
-                places.setdefault(row[column], set()).add(row["split"])
-        out.append((name, len(places), sum(len(where) > 1 for where in places.values())))
-    return out
+def _page(facts: CorpusFacts, thumbs: dict[str, str]) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    # Labels, ids and notes are texts of others: everything is escaped.
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, undefined=StrictUndefined
+    )
+    environment.filters |= {
+        "n": number, "share": share, "cut": cut, "links": links, "diagnosis": diagnosis_name,
+        "file_name": lambda file: PurePath(file).name,
+    }  # fmt: skip
+    pictured = _pictured(facts)
+    shown = [(line, _pictures(facts.examples["diagnosis", line.name], thumbs)) for line in pictured]
+    examples = [(line, pictures) for line, pictures in shown if pictures]
+    flagged = [(flag, n, _pictures(facts.examples.get(("flag", flag), ()), thumbs)) for flag, n in facts.flags]
+    return environment.get_template("report.html.j2").render(
+        facts=facts, thumbs=thumbs, splits=SPLITS, sections=SECTIONS, malignancies=MALIGNANCIES, examples=examples,
+        more_examples=len(pictured) - len(examples), flagged=[row for row in flagged if row[2]],
+        leaking=sum(unit.crossing for unit in facts.units.values()),
+        widest=max((node.total for node in facts.tree), default=1),
+        label_cap=LABELS // max(1, len(facts.labels)), unresolved_cap=UNRESOLVED, concept_cap=FINDINGS,
+        concept_cap_in=max(20, 2 * FINDINGS // max(1, len(facts.concepts_in))), bad_cap=BAD_IMAGES,
+        pictured_conflicts=any(c.cases[0] in thumbs for s in facts.conflicts for c in s.shown if c.cases),
+        licenses=sorted({terms for source in facts.sources for terms, _ in source.licenses}),
+        settings=json.dumps(_without_folders(facts.config), indent=2, ensure_ascii=False, sort_keys=True),
+    )  # fmt: skip
 
 
-def _examples(rows: Sequence[dict[str, Any]], name: str) -> set[str]:
-    """Ids of the first cases of a diagnosis that have an image; ids carry no order of their own."""
-    own = sorted(row["case_id"] for row in rows if (row["diagnosis"] or "") == name and row["checksum"])
-    step = max(1, len(own) // THUMBS)
-    return set(own[::step][:THUMBS])
+def _pictures(cases: Iterable[str], thumbs: dict[str, str]) -> list[tuple[str, str]]:
+    return [(case, thumbs[case]) for case in cases if case in thumbs]
 
 
-def _thumbnails(files: Sequence[Path], wanted: dict[str, set[str]]) -> dict[str, list[dict[str, str]]]:
-    """Per diagnosis, small JPEG data URLs with what was found."""
-    from PIL import Image
-
-    ids = set().union(*wanted.values()) if wanted else set()
-    out: dict[str, list[dict[str, str]]] = {}
-    for file in files:
-        table = read_parquet(file, ["case_id", "diagnosis", "concepts_present", "images"])
-        chosen = [i for i, case in enumerate(table["case_id"].to_pylist()) if case in ids]
-        for row in table.take(chosen).to_pylist() if chosen else ():
-            with Image.open(io.BytesIO(row["images"][0]["bytes"])) as image:
-                small = image.convert("RGB")
-            small.thumbnail((THUMB_SIDE, THUMB_SIDE))
-            stream = io.BytesIO()
-            small.save(stream, "JPEG", quality=85)
-            url = "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
-            about = f"{row['case_id']}: {', '.join(row['concepts_present']) or 'label only'}"
-            out.setdefault(row["diagnosis"] or "", []).append({"url": url, "about": about})
-    return out
+def _without_folders(settings: Any) -> Any:
+    """The settings without the user's own folders, which are nobody else's business."""
+    if isinstance(settings, dict):
+        return {key: _without_folders(value) for key, value in settings.items() if key != "root"}
+    return [_without_folders(each) for each in settings] if isinstance(settings, list) else settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `skin-r1 data report`."""
     p = argparse.ArgumentParser(
         prog="skin-r1 data report",
-        description="Write a corpus's report.html again from its parquet files and manifest.",
+        description="Write a corpus's report.html and DATASET_CARD.md again from its own files.",
         epilog="Examples:\n  skin-r1 data report corpora/ham10000\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -26,7 +26,9 @@ EIGHT: Final = np.ones((3, 3), dtype=np.int8)
 MIN_LENGTH: Final = 0.12
 """Extent of a stroke, as a share of the longer side: shorter ones are dots, pores and pieces of network."""
 MAX_WIDTH: Final = 9.0
-"""Area over extent, in cells of 2 pixels, of a stroke: what is fuller is a mesh, not hairs."""
+"""Area over extent, in cells of 2 pixels, of a few crossing hairs; what is fuller is the texture of a lesion, unless"""
+SPANS: Final = 0.9
+"""it extends over this share of the longer side, as a thicket of hair does."""
 MIN_RULER: Final = 0.2
 """Extent of a ruler's line, as a share of the longer side."""
 STRAIGHT: Final = 1.6
@@ -137,7 +139,7 @@ def lines(marked: Bools, least: float) -> Lines:
     tall = np.maximum.reduceat(y, start) - np.minimum.reduceat(y, start)
     wide = np.maximum.reduceat(x, start) - np.minimum.reduceat(x, start)
     extent = np.hypot(tall, wide)
-    thin = (extent >= MIN_LENGTH * side) & (area <= MAX_WIDTH * extent)
+    thin = (extent >= MIN_LENGTH * side) & ((area <= MAX_WIDTH * extent) | (extent >= SPANS * side))
     pixels = int(np.add.reduceat(held.ravel()[cells[order]], start, dtype=np.int64)[thin].sum())
     straight = []
     for i in np.flatnonzero(thin & (extent >= MIN_RULER * side)):

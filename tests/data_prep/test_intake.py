@@ -73,7 +73,7 @@ def test_a_broken_image_does_not_cost_the_others(ham: Writer, tmp_path: Path) ->
     with pytest.raises(UserError, match="zero bytes"):
         build.main(command(root, out))
     made = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "out.intake").iterdir()}
-    assert len(made) == 5
+    assert len(made) == 4  # the part of the broken image is read again next time
     with pytest.raises(UserError, match="zero bytes"):
         build.main(command(root, out))
     assert {p.name: p.stat().st_mtime_ns for p in (tmp_path / "out.intake").iterdir()} == made
