@@ -3,7 +3,8 @@
 What is decided here, where formats leave room:
 
 - A JPEG that is larger than asked for is decoded at 1/2, 1/4 or 1/8 of its size, straight from its cosine
-  coefficients, but never below the size asked for. All of its coded data are still read, so a cut file is found.
+  coefficients, but never below the size asked for (its right and lower edge may move by a
+  pixel of that size). All of its coded data are still read, so a cut file is found.
 - Transparent pixels are laid on white. 16-bit gray keeps its upper 8 bits. Floating point and 32 bits are refused:
   they have no agreed range.
 - Of an animation or of several pages, the first picture.

@@ -18,7 +18,7 @@ def skin(size: tuple[int, int] = (256, 192), seed: int = 0, tone: tuple[int, int
     image = Image.new("RGB", size, tone)
     w, h = size
     lesion = tuple(round(c * 0.55) for c in tone)
-    ImageDraw.Draw(image).ellipse((w * 0.4, h * 0.4, w * 0.6, h * 0.65), fill=lesion)
+    ImageDraw.Draw(image).ellipse((w * 0.35, h * 0.35, w * 0.65, h * 0.7), fill=lesion)
     coarse = np.random.default_rng(seed).normal(0, 2, (h, w, 1))
     return Image.fromarray((np.asarray(image) + coarse).clip(0, 255).astype(np.uint8))
 
@@ -37,8 +37,8 @@ def with_ruler(image: Image.Image, turn: float) -> Image.Image:
     image = image.copy()
     draw = ImageDraw.Draw(image)
     along, across = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
-    start = np.array([image.width / 2, image.height / 2]) - 55 * along + 30 * across
-    draw.line([tuple(start), tuple(start + 110 * along)], fill=(30, 30, 30))
+    start = np.array([image.width / 2, image.height / 2]) - 55 * along + 50 * across
+    draw.line([tuple(start), tuple(start + 110 * along)], fill=(30, 30, 30), width=2)
     for tick in range(0, 111, 6):
         draw.line([tuple(start + tick * along), tuple(start + tick * along - 5 * across)], fill=(30, 30, 30))
     return image

@@ -155,7 +155,10 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "bad_images": [{"file": "/home/someone/a.jpg", "reason": EVIL}],
     }  # fmt: skip
     config = {
-        "datasets": [{"dataset": "clinic", "root": "/home/someone/clinic"}, {"dataset": "generic/archive", "root": "/x"}],
+        "datasets": [
+            {"dataset": "clinic", "adapter": "clinic", "root": "/home/someone/clinic"},
+            {"dataset": "generic/archive", "adapter": "generic", "root": "/x"},
+        ],
         "title": EVIL, "seed": 3, "validation": 0.1, "test": 0.2, "held_out": ["archive"], "dense_fraction": 1.0,
     }  # fmt: skip
     corpus = tmp_path_factory.mktemp("rich") / "corpus"
