@@ -116,7 +116,7 @@ def build(
 
 def _write(done: "Assembled", out: Path, config: dict[str, Any], *, overwrite: bool, keep: Path) -> dict[str, Any]:
     """Write the corpus whole; the facts of its manifest."""
-    from data_prep.report import write_report
+    from data_prep.report.page import write_report
     from skin_r1.manifest import write_manifest
 
     several = len(done.merged.sources) > 1

@@ -15,7 +15,7 @@ COMMANDS = {
     "data build": ("data_prep.build", "raw dataset -> corpus of Case records"),
     "data resolve": ("data_prep.resolve", "labels -> diagnoses of the ontology"),
     "data validate": ("data_prep.validate", "check a corpus against the Case contract"),
-    "data report": ("data_prep.report", "write a corpus's report again"),
+    "data report": ("data_prep.report.page", "write a corpus's report again"),
     "distill": ("skin_r1.distill.run", "dense cases -> verified rationales"),
     "sft": ("skin_r1.train.sft", "supervised fine-tuning on rationales"),
     "grpo": ("skin_r1.train.grpo", "GRPO with diagnosis and grounding rewards"),

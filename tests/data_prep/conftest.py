@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from drawn_datasets import HAM_COLUMNS, Writer, lesion, lesion_mask, write_csv
 
-from data_prep import pad_ufes_20
+from data_prep.adapters import pad_ufes_20
 
 
 @pytest.fixture

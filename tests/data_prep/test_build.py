@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from drawn_datasets import HAM_COLUMNS, Writer, lesion, lesion_mask, write_csv
 
-from data_prep import build, report, validate
+from data_prep import build, validate
 from data_prep.corpus import read_parquet
+from data_prep.report import page as report
 from skin_r1.case import Case, load_corpus
 from skin_r1.cli import main as cli
 from skin_r1.errors import UserError

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from drawn_datasets import lesion, write_csv
 
-from data_prep import derm7pt, milk10k, scin
-from data_prep.adapters import ADAPTERS
-from data_prep.dermnet import file_words
+from data_prep.adapters import ADAPTERS, derm7pt, milk10k, scin
+from data_prep.adapters.dermnet import file_words
 from data_prep.raw import Raw
 from skin_r1.case import load_corpus
 from skin_r1.cli import main as cli

@@ -13,12 +13,14 @@ import pytest
 import yaml
 from drawn_datasets import Writer, lesion
 
-from data_prep import build, conflicts, corpus_counts, disputes, thumbnails
+from data_prep import build, conflicts
 from data_prep.corpus import parquet_files, read_parquet, write_splits
-from data_prep.corpus_facts import corpus_facts
-from data_prep.figures import share
-from data_prep.label_tree import Branch, label_tree
-from data_prep.report import write_report
+from data_prep.report import counts as corpus_counts
+from data_prep.report import disputes, thumbnails
+from data_prep.report.facts import corpus_facts
+from data_prep.report.figures import share
+from data_prep.report.label_tree import Branch, label_tree
+from data_prep.report.page import write_report
 from skin_r1.case import SPLITS, Case
 from skin_r1.cli import main as cli
 from skin_r1.concepts import load_concepts

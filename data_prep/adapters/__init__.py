@@ -1,12 +1,13 @@
 """The datasets that can be read. A new one is a module with the names of `raw.Adapter`, and a line here."""
 
-from data_prep import (
+from data_prep.adapters import (
     bcn20000,
     ddi,
     derm7pt,
     derm12345,
     dermnet,
     fitzpatrick17k,
+    generic,
     ham10000,
     isic2017,
     isic2018,
@@ -18,7 +19,6 @@ from data_prep import (
     pad_ufes_20,
     scin,
     skincap,
-    table_yaml,
 )
 from data_prep.raw import Adapter
 from skin_r1.errors import problem
@@ -43,7 +43,7 @@ ADAPTERS: dict[str, Adapter] = {
         derm7pt,
         derm12345,
         milk10k,
-        table_yaml,
+        generic,
     )
 }
 

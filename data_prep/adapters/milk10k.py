@@ -10,7 +10,7 @@ never findings. Ages are in steps of five years, at most 85. The test files have
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.isic import CONFIRM_TYPES, UNKNOWN, choice, one_hot, optional_files, person
+from data_prep.adapters.isic import CONFIRM_TYPES, UNKNOWN, choice, one_hot, optional_files, person
 from data_prep.raw import Listing, MaskKind, Raw
 from data_prep.table import Row, find_file, read_table
 

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.ddi import SKIP, skincon_findings
+from data_prep.adapters.ddi import SKIP, skincon_findings
 from data_prep.raw import Listing, MaskKind, Raw
 from data_prep.table import Row, find_file, read_table
 

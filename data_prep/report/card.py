@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from data_prep.corpus_facts import CorpusFacts
-from data_prep.figures import cut, diagnosis_name, share
+from data_prep.report.facts import CorpusFacts
+from data_prep.report.figures import cut, diagnosis_name, share
 from skin_r1.case import SPLITS
 
 LABELS = 30

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_prep.concept_coverage import Coverage, concept_coverage
 from data_prep.corpus import parquet_files, read_facts
-from data_prep.corpus_counts import Counts, Tally, Unit, count_corpus
-from data_prep.disputes import Duplicates, Settled, read_conflicts, read_duplicates
-from data_prep.label_tree import Branch, Splits, label_tree
+from data_prep.report.counts import Counts, Tally, Unit, count_corpus
+from data_prep.report.coverage import Coverage, concept_coverage
+from data_prep.report.disputes import Duplicates, Settled, read_conflicts, read_duplicates
+from data_prep.report.label_tree import Branch, Splits, label_tree
 from skin_r1.case import SPLITS
 from skin_r1.ontology import MALIGNANCIES
 

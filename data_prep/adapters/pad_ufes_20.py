@@ -7,7 +7,7 @@ habits are not read: they are sensitive and no finding of the lesion.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.history import history_text
+from data_prep.adapters.history import history_text
 from data_prep.raw import Listing, MaskKind, Raw
 from data_prep.table import Row, find_file, read_table
 from skin_r1.concepts import concept_codes

@@ -10,7 +10,7 @@ from the diagnosis or tell it; the authors' index files (row numbers from zero, 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.history import history_text
+from data_prep.adapters.history import history_text
 from data_prep.raw import Listing, MaskKind, Raw
 from data_prep.table import Row, checked_unique, find_file, read_table
 from skin_r1.concepts import concept_codes

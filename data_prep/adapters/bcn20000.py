@@ -8,7 +8,7 @@ and is not read. Most of the training images are in ISIC 2019 too.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.isic import UNKNOWN, person
+from data_prep.adapters.isic import UNKNOWN, person
 from data_prep.raw import Listing, MaskKind, Raw
 from data_prep.table import find_file, read_table
 

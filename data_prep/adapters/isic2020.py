@@ -8,7 +8,7 @@ duplicates, of other patients too. Version 2 of the ground truth adds lesion ids
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.isic import UNKNOWN, choice, optional_files, person
+from data_prep.adapters.isic import UNKNOWN, choice, optional_files, person
 from data_prep.raw import Listing, MaskKind, Raw
 from data_prep.table import Row, find_file, read_table
 

@@ -7,7 +7,7 @@ of their own (`LesionGroupings`). The class columns come in any order; weights o
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.isic import CONFIRM_TYPES, choice, join_notes, one_hot, optional_files, read_all
+from data_prep.adapters.isic import CONFIRM_TYPES, choice, join_notes, one_hot, optional_files, read_all
 from data_prep.raw import Listing, MaskKind, Raw
 from data_prep.table import find_files
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.history import history_text
-from data_prep.isic import choice
+from data_prep.adapters.history import history_text
+from data_prep.adapters.isic import choice
 from data_prep.raw import Confirmed, Listing, MaskKind, Raw
 from data_prep.table import find_file, read_table
 

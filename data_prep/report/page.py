@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
-from data_prep.card import write_card
 from data_prep.corpus import parquet_files
-from data_prep.corpus_facts import CorpusFacts, Line, corpus_facts
-from data_prep.figures import cut, diagnosis_name, links, number, share
-from data_prep.thumbnails import thumbnails
+from data_prep.report.card import write_card
+from data_prep.report.facts import CorpusFacts, Line, corpus_facts
+from data_prep.report.figures import cut, diagnosis_name, links, number, share
+from data_prep.report.thumbnails import thumbnails
 from skin_r1.case import SPLITS
 from skin_r1.ontology import MALIGNANCIES
 
@@ -68,7 +68,7 @@ def _page(facts: CorpusFacts, thumbs: dict[str, str]) -> str:
     shown = [(line, _pictures(facts.examples["diagnosis", line.name], thumbs)) for line in pictured]
     examples = [(line, pictures) for line, pictures in shown if pictures]
     flagged = [(flag, n, _pictures(facts.examples.get(("flag", flag), ()), thumbs)) for flag, n in facts.flags]
-    return environment.get_template("report.html.j2").render(
+    return environment.get_template("page.html.j2").render(
         facts=facts, thumbs=thumbs, splits=SPLITS, sections=SECTIONS, malignancies=MALIGNANCIES, examples=examples,
         more_examples=len(pictured) - len(examples), flagged=[row for row in flagged if row[2]],
         leaking=sum(unit.crossing for unit in facts.units.values()),

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.isic import (
+from data_prep.adapters.isic import (
     CONFIRM_TYPES,
     IMAGE_TYPES,
     UNKNOWN,

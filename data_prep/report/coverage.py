@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from data_prep.corpus_counts import Counts
+from data_prep.report.counts import Counts
 from skin_r1.concepts import load_concepts
 
 

@@ -8,7 +8,7 @@ of the metadata carry further columns; they are ignored.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.isic import UNKNOWN, join_notes, one_hot, person, read_all
+from data_prep.adapters.isic import UNKNOWN, join_notes, one_hot, person, read_all
 from data_prep.raw import Listing, MaskKind, Raw
 from data_prep.table import Row, checked_unique, find_files
 

@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.isic import IMAGE_TYPES, UNKNOWN, choice, count_terms, diagnosis_path, person, terms_notes
+from data_prep.adapters.isic import IMAGE_TYPES, UNKNOWN, choice, count_terms, diagnosis_path, person, terms_notes
 from data_prep.raw import Listing, MaskKind, Raw
 from data_prep.table import Row, find_file, read_table
 
