@@ -25,11 +25,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from data_prep.find import index_images
-from data_prep.images import Bad, Task, encode, prepare
-from data_prep.phash import perceptual_hash
-from data_prep.pixels import read_picture, shrink
-from data_prep.quality import SIDE, assess
+from data_prep.images.find import index_images
+from data_prep.images.phash import perceptual_hash
+from data_prep.images.pixels import read_picture, shrink
+from data_prep.images.prepare import Bad, Task, encode, prepare
+from data_prep.images.quality import SIDE, assess
 
 SIZES = ((600, 450), (1024, 1024), (3000, 2000), (200, 150))
 MAX_SIDE = 256

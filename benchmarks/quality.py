@@ -18,9 +18,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from data_prep.find import index_images
-from data_prep.pixels import read_picture, shrink
-from data_prep.quality import BACKGROUND, FLAGS, SIDE, assess, flags
+from data_prep.images.find import index_images
+from data_prep.images.pixels import read_picture, shrink
+from data_prep.images.quality import BACKGROUND, FLAGS, SIDE, assess, flags
 
 Damage = Callable[[Image.Image], Image.Image]
 

@@ -2,23 +2,20 @@
 
 import argparse
 import gc
-import json
 import os
 import shutil
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_prep.corpus import write_splits
-from data_prep.images import Bad
-from data_prep.intake import PART, Executor, Intake, gather, make_parts, plan_parts
+from data_prep.images.intake import Executor, Intake, gather, make_parts, plan_parts
+from data_prep.images.prepare import Bad
 from data_prep.sources import Merged, Source, merge, read_sources
 from skin_r1.errors import problem
-from skin_r1.whole import check_replaceable, whole_folder
+from skin_r1.whole import check_replaceable
 
 if TYPE_CHECKING:
-    from data_prep.assemble import Assembled
+    pass
 
 EXAMPLES = """\
 Examples:
@@ -91,8 +88,7 @@ def build(
         return {"shard": shard, "parts": len(parts[shard[0] :: shard[1]]), "of": len(parts)}
     intake = gather(parts)
     if intake.bad and not skip_bad_images:
-        for task in intake.bad:  # read again next time: a repaired file, or a better reader
-            parts[task // PART].file.unlink(missing_ok=True)
+        intake.forget_bad()
         raise _refusal(merged, intake)
     if len(intake.bad) == len(merged.rows):
         raise problem(
@@ -100,95 +96,21 @@ def build(
         )
 
     from data_prep.assemble import assemble  # brings in the datasets library
+    from data_prep.write import write_corpus
 
     done = assemble(
         merged, intake, validation=validation, test=test, dense_fraction=dense_fraction, seed=seed, held_out=set(held_out)
     )  # fmt: skip
     config = {
-        "datasets": [{"dataset": s.name, "adapter": s.adapter.NAME, "root": s.root} for s in sources], "title": _title(sources), "seed": seed,
-        "validation": validation, "test": test, "held_out": list(held_out), "dense_fraction": dense_fraction,
-        "max_side": max_side, "skip_bad_images": skip_bad_images, "thresholds": _thresholds(),
+        "datasets": [{"dataset": s.name, "adapter": s.adapter.NAME, "root": s.root} for s in sources],
+        "title": " + ".join(s.listing.title or s.adapter.TITLE for s in sources),
+        "seed": seed, "validation": validation, "test": test, "held_out": list(held_out),
+        "dense_fraction": dense_fraction, "max_side": max_side, "skip_bad_images": skip_bad_images,
+        "thresholds": _thresholds(),
     }  # fmt: skip
-    facts = _write(done, out, config, overwrite=overwrite, keep=roots[0])
+    facts = write_corpus(done, out, config, overwrite=overwrite, keep=roots[0])
     shutil.rmtree(waiting, ignore_errors=True)
     return facts
-
-
-def _write(done: "Assembled", out: Path, config: dict[str, Any], *, overwrite: bool, keep: Path) -> dict[str, Any]:
-    """Write the corpus whole; the facts of its manifest."""
-    from data_prep.report.page import write_report
-    from skin_r1.manifest import write_manifest
-
-    several = len(done.merged.sources) > 1
-    inputs = {
-        f"{source.name}: {name}" if several else name: file
-        for source in done.merged.sources
-        for name, file in source.listing.inputs.items()
-    }
-    with whole_folder(out, kind="corpus", overwrite=overwrite, keep=keep) as folder:
-        counts: dict[str, Counter[str]] = {name: Counter() for name in ("splits", "annotation", "flags")}
-        write_splits(folder, _counted(done, counts))
-        facts = _facts(done, counts)
-        _write_lines(folder / "conflicts.jsonl", done.conflicts)
-        _write_lines(folder / "duplicates.jsonl", done.duplicates)
-        write_manifest(folder, kind="corpus", config=config, inputs=inputs, outputs=facts)
-        write_report(folder)
-    return facts
-
-
-def _counted(done: "Assembled", counts: Mapping[str, Counter[str]]) -> Iterable[Any]:
-    for case in done.cases():
-        counts["splits"][case.split] += 1
-        counts["annotation"][case.annotation] += 1
-        counts["flags"].update(case.quality["flags"] if case.quality else ())
-        yield case
-
-
-def _facts(done: "Assembled", counts: Mapping[str, Counter[str]]) -> dict[str, Any]:
-    merged, bad = done.merged, done.intake.bad
-    several = len(merged.sources) > 1
-    own = Counter(merged.source[row] for row in done.rows)
-    pictures = Counter(merged.source[row] for row in merged.tasks)
-    excluded: Counter[str] = Counter()
-    notes: list[str] = []
-    sources = []
-    for number, source in enumerate(merged.sources):
-        lead = f"{source.name}: " if several else ""
-        absent = sum(merged.source[row] == number and row not in merged.tasks for row in range(len(merged.rows)))
-        excluded.update({lead + reason: count for reason, count in source.listing.excluded.items()})
-        notes += [lead + note for note in (*source.listing.notes, *_notes(pictures[number], absent))]
-        sources.append(
-            {
-                "dataset": source.name, "title": source.listing.title or source.adapter.TITLE,
-                "license": source.listing.license or source.adapter.LICENSE,
-                "source": source.listing.source or source.adapter.SOURCE, "rows": len(source.listing.rows),
-                "cases": own[number], "images": pictures[number], "images_absent": absent,
-            }
-        )  # fmt: skip
-    if bad:
-        excluded["image or mask broken (--skip_bad_images)"] = len(bad)
-    return dict(done.facts) | {
-        "sources": sources,
-        "overlaps": [[*pair, count] for pair, count in merged.overlaps.items()],
-        "cases": len(done.rows),
-        "splits": dict(counts["splits"]),
-        "annotation": dict(counts["annotation"]),
-        "quality_flags": dict(counts["flags"].most_common()),
-        "images": len(merged.tasks) - len(bad),
-        "images_absent": len(merged.rows) - len(merged.tasks),
-        "excluded": dict(excluded),
-        "bad_images": [{"file": str(b.file), "reason": b.reason} for b in bad.values()],
-        "notes": notes,
-    }
-
-
-def _write_lines(file: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    with file.open("w", encoding="utf-8") as stream:
-        stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-
-
-def _title(sources: Sequence[Source]) -> str:
-    return " + ".join(source.listing.title or source.adapter.TITLE for source in sources)
 
 
 def _check_held_out(names: Sequence[str], sources: Sequence[Source]) -> None:
@@ -214,12 +136,6 @@ def _refusal(merged: Merged, intake: Intake) -> Exception:
         allowed="an image that decodes in full",
         next_step="download these files again, or leave them out (and count them) with --skip_bad_images",
     )
-
-
-def _notes(images: int, absent: int) -> list[str]:
-    if not images:
-        return ["No image was found: the records carry labels only (images is an empty list)."]
-    return [f"{absent} rows have no image file: their records have an empty images list."] if absent else []
 
 
 def _thresholds() -> dict[str, float]:

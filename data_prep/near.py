@@ -32,7 +32,7 @@ SAMPLES = range(8, 29)
 """Numbers of bits that a table may sample."""
 HEAVY = 256
 """Rows with equal samples beyond which they are compared in blocks."""
-ROW, PAIR, BLOCK_PAIR = 45.0, 10.0, 2.0
+ROW, PAIR, BLOCK_PAIR = 60.0, 10.0, 2.0
 """Nanoseconds of a row in a table, of a candidate pair and of a pair compared in blocks (one core, about)."""
 CELLS = 1 << 17  # pairs compared at a time
 
@@ -90,12 +90,12 @@ def tables_for(sample: int, distance: int) -> int:
 def _collapse(hashes: Hashes) -> tuple[Hashes, Index, Index]:
     """Distinct hashes in their own order [WORDS, distinct], the first row of each, and the pairs (first, other row)."""
     order = np.lexsort(hashes.T)  # stable: among equal hashes the first row stays first
-    words = np.ascontiguousarray(hashes.T[:, order])
+    words = hashes.T[:, order]
     new = np.ones(len(order), dtype=bool)
     new[1:] = (words[:, 1:] != words[:, :-1]).any(axis=0)
     first = order[new]
     of_row = first[np.cumsum(new) - 1]
-    return words[:, new], first, np.stack([of_row[~new], order[~new]], axis=1)
+    return np.ascontiguousarray(words[:, new]), first, np.stack([of_row[~new], order[~new]], axis=1)
 
 
 def _search(words: Hashes, forest: Forest, limit: int, rng: np.random.Generator, exact: int) -> None:
@@ -104,7 +104,7 @@ def _search(words: Hashes, forest: Forest, limit: int, rng: np.random.Generator,
     if size <= exact or cost > BLOCK_PAIR * size**2 / 2:
         _compare_all(words, np.arange(size), forest, limit)
         return
-    width = min(sample + 3, size.bit_length() + 2)  # so many that few of them hold rows of different samples
+    width = min(sample + 3, size.bit_length())  # no more buckets than the cache holds
     for _ in range(tables_for(sample, limit)):
         bits = np.zeros(BITS, dtype=np.uint8)
         bits[rng.choice(BITS, sample, replace=False)] = 1
@@ -132,7 +132,7 @@ def _choose_sample(words: Hashes, limit: int, rng: np.random.Generator, draws: i
 
 
 def _buckets(words: Hashes, mask: Hashes, width: int, forest: Forest) -> tuple[Index, Index]:
-    """Rows that share their masked bits with another one, side by side, and where each bucket of them starts.
+    """All rows, those that share their masked bits side by side, and where each bucket starts and the last one ends.
 
     A bucket is `width` bits of a hash of the masked ones: rows of other samples may fall in, and only cost time. Inside
     a bucket the rows of one large component are neighbors.
@@ -151,21 +151,19 @@ def _buckets(words: Hashes, mask: Hashes, width: int, forest: Forest) -> tuple[I
         bucket = bucket[forest.ordered()]
     table = csr_array((np.ones(size, dtype=bool), bucket, np.arange(size + 1)), shape=(size, 1 << width))
     table = table.tocsc()  # a stable counting sort, several times faster than np.sort
-    sizes = np.diff(table.indptr)
-    rows = table.indices[np.repeat(sizes > 1, sizes)].astype(np.int64)
-    if forest.changes:
-        rows = forest.ordered()[rows]
-    sizes = sizes[sizes > 1].astype(np.int64)
-    return rows, np.cumsum(sizes) - sizes
+    rows = table.indices.astype(np.int64)
+    return forest.ordered()[rows] if forest.changes else rows, table.indptr.astype(np.int64)
 
 
 def _compare_buckets(words: Hashes, rows: Index, starts: Index, forest: Forest, limit: int) -> None:
     """Compare every row with those behind it in its bucket, but not with those of its own large component."""
-    sizes = np.diff(starts, append=len(rows))
-    heavy = sizes > HEAVY
-    for start, count in zip(starts[heavy], sizes[heavy], strict=True):
-        _compare_all(words, rows[start : start + count], forest, limit)
-    end = np.repeat(starts + sizes, sizes)
+    sizes = np.diff(starts)
+    heavy = np.flatnonzero(sizes > HEAVY)
+    for start, stop in zip(starts[heavy], starts[heavy + 1], strict=True):
+        _compare_all(words, rows[start:stop], forest, limit)
+    stops = starts[1:].copy()
+    stops[heavy] = 0  # they are done
+    end = np.repeat(stops, sizes)
     after = np.arange(1, len(rows) + 1)
     if forest.changes:
         known = np.where(forest.large[rows], forest.label[rows], -1 - rows)
@@ -173,7 +171,7 @@ def _compare_buckets(words: Hashes, rows: Index, starts: Index, forest: Forest, 
         change = np.concatenate([[0], change, [len(rows)]])
         after = np.repeat(change[1:], np.diff(change))
     near_words = words[:2].take(rows, axis=1)
-    left = np.flatnonzero(np.repeat(~heavy, sizes) & (after < end))
+    left = np.flatnonzero(after < end)
     for chunk in np.split(left, range(CELLS // 4, len(left), CELLS // 4)):
         right = after[chunk]
         while len(chunk):

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from data_prep.find import index_images
-from data_prep.images import Task
+from data_prep.images.find import index_images
+from data_prep.images.prepare import Task
 from data_prep.raw import Adapter, Listing, Raw
 from skin_r1.errors import problem
 

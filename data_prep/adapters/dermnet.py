@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.find import MASK_ENDINGS, SUFFIXES
+from data_prep.images.find import MASK_ENDINGS, SUFFIXES
 from data_prep.raw import Listing, MaskKind, Raw
 from skin_r1.errors import problem
 

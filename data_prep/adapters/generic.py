@@ -25,7 +25,7 @@ import yaml
 
 from data_prep.adapters.history import history_text
 from data_prep.adapters.isic import choice
-from data_prep.find import MASK_ENDINGS, SUFFIXES
+from data_prep.images.find import MASK_ENDINGS, SUFFIXES
 from data_prep.raw import CONFIRMED, Listing, MaskKind, Raw
 from data_prep.table import Row, read_table
 from skin_r1.concepts import concept_slug, load_concepts

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.find import find_images, index_images
+from data_prep.images.find import index_images
 from skin_r1.errors import UserError
 
 
@@ -15,15 +15,14 @@ def write(root: Path, *names: str) -> None:
         (root / name).write_text(name)
 
 
-def test_find_images(tmp_path: Path) -> None:
+def test_masks_and_hidden_files(tmp_path: Path) -> None:
     write(
         tmp_path, "part_1/A.JPG", "part_2/A.JPG", "masks/A_segmentation.png", "A_superpixels.png", "._B.jpg",
         ".hidden/C.png", "notes.txt",
     )  # fmt: skip
-    images, masks = find_images(tmp_path)
-    first, second = tmp_path / "part_1/A.JPG", tmp_path / "part_2/A.JPG"
-    assert images == {"A.JPG": first, "A": first, "part_1/A.JPG": first, "part_2/A.JPG": second}
-    assert masks == {"A": tmp_path / "masks/A_segmentation.png"}
+    index = index_images(tmp_path)
+    assert index.stems == {"A": ["part_1/A.JPG", "part_2/A.JPG"]}
+    assert index.masks == {"A": tmp_path / "masks/A_segmentation.png"}
 
 
 def test_class_folders_with_equal_names(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from drawn_datasets import lesion, lesion_mask
 from PIL import Image, ImageCms, PngImagePlugin
 
-from data_prep.images import Bad, Prepared, Task, prepare
+from data_prep.images.prepare import Bad, Prepared, Task, prepare
 
 
 def take_in(path: Path, mask: object = None, max_side: int = 256) -> Prepared | Bad:

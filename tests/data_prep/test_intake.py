@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from drawn_datasets import Writer, lesion, write_csv
 
-from data_prep import build, intake
-from data_prep.images import Task
+from data_prep import build
+from data_prep.images import intake
+from data_prep.images.prepare import Task
 from skin_r1.errors import UserError
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from data_prep.find import index_images
-from data_prep.pixels import read_picture
-from data_prep.quality import FLAGS, Quality, assess, flags
+from data_prep.images.find import index_images
+from data_prep.images.pixels import read_picture
+from data_prep.images.quality import FLAGS, Quality, assess, flags
 
 SKIN = (205, 160, 140)
 

@@ -39,7 +39,7 @@ TICKS: Final = (3.0, 16.0)
 
 @dataclass(frozen=True, slots=True)
 class Strokes:
-    """Shares and scores of `data_prep.quality.Quality`: see there."""
+    """Shares and scores of `data_prep.images.quality.Quality`: see there."""
 
     hair: float
     ruler: float

@@ -100,22 +100,6 @@ def index_images(root: Path) -> Index:
     return Index(root, dict(sorted(stems.items())), {stem: root / masks[stem] for stem in sorted(masks)})
 
 
-def find_images(root: Path) -> tuple[dict[str, Path], dict[str, Path]]:
-    """Images and lesion masks under `root`, by stem; an image also by its name and by its path relative to `root`.
-
-    Of several images of one name the first is taken: `index_images` tells them apart.
-    """
-    index = index_images(root)
-    images: dict[str, Path] = {}
-    for stem, files in index.stems.items():
-        for file in files:
-            path = root / file
-            images[file] = path
-            images.setdefault(path.name, path)
-            images.setdefault(stem, path)
-    return images, dict(index.masks)
-
-
 def _agree(asked: Sequence[str], there: Sequence[str]) -> bool:
     """True when one list of folders is the end of the other."""
     shared = min(len(asked), len(there))

@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from data_prep.pixels import shrink
-from data_prep.strokes import Bools, Bytes, strokes
+from data_prep.images.pixels import shrink
+from data_prep.images.strokes import Bools, Bytes, strokes
 
 SIDE: Final = 256
 """Longest side, in pixels, of the copy that is measured."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from skin_r1.errors import problem
 
 if TYPE_CHECKING:
-    from data_prep.intake import Part
+    from data_prep.images.intake import Part
 
 
 def run(parts: "Sequence[Part]", work: "Callable[[Part], int]") -> Iterator[int]:

@@ -23,7 +23,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 
-from data_prep.coded import PNG_START, coded_jpeg, coded_png
+from data_prep.images.coded import PNG_START, coded_jpeg, coded_png
 
 FORMATS: Final = ("JPEG", "PNG", "BMP", "DIB", "TIFF", "WEBP", "GIF")
 """What a file may hold whatever its suffix says (JPEG brings MPO): a PostScript file named .jpg starts no interpreter."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import accumulate
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from data_prep.images import Bad, Task, prepare
+from data_prep.images.prepare import Bad, Task, prepare
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,6 +59,13 @@ class Intake:
     hashes: NDArray[np.uint64]
     measured: Sequence[tuple[tuple[str, ...], tuple[str, ...]] | None]
     bad: Mapping[int, Bad]
+
+    def forget_bad(self) -> None:
+        """Remove the parts with bad images, so that a repaired file, or a better reader, is tried next time."""
+        ends = accumulate(len(part.tasks) for part in self.parts)
+        for part, end in zip(self.parts, ends, strict=True):
+            if any(task in self.bad for task in range(end - len(part.tasks), end)):
+                part.file.unlink(missing_ok=True)
 
     def images(self) -> Iterator[dict[str, Any]]:
         """`encoded`, `name` and `quality` of each task, in order; one part in memory at a time."""
@@ -120,7 +128,7 @@ def make_part(part: Part, max_side: int) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from data_prep.quality import flags
+    from data_prep.images.quality import flags
 
     rows: list[dict[str, Any]] = []
     for task in part.tasks:
@@ -162,7 +170,7 @@ def gather(parts: Sequence[Part]) -> Intake:
 
 def _run(parts: Sequence[Part], work: Callable[[Part], int], workers: int, executor: Executor) -> Iterator[int]:
     if executor == "ray" and parts:
-        from data_prep.ray_job import run
+        from data_prep.images.ray_job import run
 
         yield from run(parts, work)
         return

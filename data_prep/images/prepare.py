@@ -1,29 +1,19 @@
 """Image intake: decode every pixel, refuse what is broken, hash, judge, measure and store without metadata."""
 
 import io
-import multiprocessing
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
-from tqdm import tqdm
 
-from data_prep.find import MASK_ENDINGS, SUFFIXES, Index, find_images, index_images
-from data_prep.phash import perceptual_hash
-from data_prep.pixels import Picture, read_picture, shrink
-from data_prep.quality import SIDE, Quality, assess
+from data_prep.images.phash import perceptual_hash
+from data_prep.images.pixels import Picture, read_picture, shrink
+from data_prep.images.quality import SIDE, Quality, assess
 from data_prep.raw import MaskKind
 
 if TYPE_CHECKING:
     from skin_r1.lesion.measure import Measurement
-
-__all__ = [
-    "MASK_ENDINGS", "SUFFIXES", "Bad", "Index", "Prepared", "Task", "find_images", "index_images", "prepare", "prepare_all",
-]  # fmt: skip
 
 BLACK = 8
 """Brightest channel value, of 255, of a background painted black (JPEG leaves traces)."""
@@ -31,8 +21,6 @@ MIN_BLACK = 0.02
 """Share of such pixels on the image's frame below which the image is no masked crop; lesions seldom touch it."""
 RLE = 3
 """zlib's run-length strategy: a tenth of the time, and 2% more bytes than level 6 on photographs."""
-POOL_FROM = 200
-"""Fewer images than this are read in this process: starting others takes longer."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +40,7 @@ class Prepared:
         encoded: PNG for PNG, else JPEG; no metadata. An RGB image that fits keeps its coded pixels; others are coded
             anew, JPEG with quality 95 and without chroma subsampling.
         name: file name of the encoded image.
-        pixels: SHA-256 of the picture, whatever its metadata: `data_prep.pixels.Picture.digest`.
+        pixels: SHA-256 of the picture, whatever its metadata: `data_prep.images.pixels.Picture.digest`.
         phash: 256-bit perceptual hash, 32 bytes.
         measured: the lesion's measurement; None without a usable mask.
         quality: what was measured on the picture.
@@ -115,18 +103,6 @@ def prepare(task: Task, max_side: int) -> Prepared | Bad:
         measured=measured,
         quality=assess(seen, picture.size),
     )
-
-
-def prepare_all(tasks: Sequence[Task], *, max_side: int, workers: int) -> Iterator[Prepared | Bad]:
-    """Take in many images, in order, behind a progress bar."""
-    work = partial(prepare, max_side=max_side)
-    bar = partial(tqdm, total=len(tasks), desc="images", unit="img", mininterval=1.0)
-    if workers < 2 or len(tasks) < POOL_FROM:
-        yield from bar(map(work, tasks))
-        return
-    # spawn, not fork: the parent may hold threads of other libraries
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from bar(pool.map(work, tasks, chunksize=32))
 
 
 def _measure(picture: Picture, mask: Path | MaskKind | None) -> "Measurement | None":

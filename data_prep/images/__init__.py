@@ -1,0 +1,1 @@
+"""Images: found (`find`), read and checked (`pixels`, `coded`), hashed (`phash`), judged (`quality`), stored (`intake`)."""
