@@ -19,8 +19,7 @@ BITS = 64 * WORDS
 MAX_DISTANCE = 32
 """Bits, of 256, in which the perceptual hashes of near-duplicates may differ.
 
-Pairs among the 7,999 HAM10000 images, of one lesion and of two lesions: 33 and 1 within 16 bits, 90 and 1 within 32,
-102 and 4 within 38. The common 64-bit hash does not separate: 83 and 226 within 4 bits.
+Pairs among the 7,999 HAM10000 images, of one lesion and of two lesions: 31 and 1 within 16 bits, 88 and 1 within 32. The common 64-bit hash does not separate: 83 and 226 within 4 bits.
 """
 EXACT = 20_000
 """Distinct hashes up to which all pairs are compared (under a second); more go through the tables."""
@@ -30,6 +29,10 @@ LARGE = 16
 """Distinct hashes in a component beyond which a spanning tree stands for its pairs."""
 SAMPLES = range(8, 29)
 """Numbers of bits that a table may sample."""
+WARM_UP = 3
+"""Tables before the number of bits is chosen."""
+DRAWS = 200_000
+"""Pairs whose distances are measured for that choice."""
 HEAVY = 256
 """Rows with equal samples beyond which they are compared in blocks."""
 ROW, PAIR, BLOCK_PAIR = 60.0, 10.0, 2.0
@@ -53,7 +56,7 @@ def near_pairs(
     100,000. A missed pair is still reported if a chain of others makes a component of up to `LARGE` of it. The order of
     the rows changes neither what is found nor what is missed.
 
-    Time grows about as n^1.2 where other pairs are far (`benchmarks/near.py`). Hashes of which very many lie just beyond
+    Time grows about as n^1.25 where other pairs are far (`benchmarks/near.py`). Hashes of which very many lie just beyond
     `max_distance` of each other cost more; where tables cannot help, all pairs are compared after all, in n^2.
 
     Args:
@@ -100,12 +103,22 @@ def _collapse(hashes: Hashes) -> tuple[Hashes, Index, Index]:
 
 def _search(words: Hashes, forest: Forest, limit: int, rng: np.random.Generator, exact: int) -> None:
     size = words.shape[1]
-    sample, cost = _choose_sample(words, limit, rng) if size > exact else (0, 0.0)
-    if size <= exact or cost > BLOCK_PAIR * size**2 / 2:
-        _compare_all(words, np.arange(size), forest, limit)
-        return
-    width = min(sample + 3, size.bit_length())  # no more buckets than the cache holds
-    for _ in range(tables_for(sample, limit)):
+    if size > exact:
+        # a few tables show the large components, whose own pairs cost nothing later
+        usual = np.bincount([BITS // 2], minlength=BITS + 1).astype(np.float64)
+        _search_tables(words, forest, limit, rng, _choose_sample(usual, size, limit)[0], WARM_UP)
+        sample, cost = _choose_sample(_spread(words, forest, limit, rng), size, limit)
+        if cost <= BLOCK_PAIR * size**2 / 2:
+            _search_tables(words, forest, limit, rng, sample, tables_for(sample, limit))
+            return
+    _compare_all(words, np.arange(size), forest, limit)
+
+
+def _search_tables(
+    words: Hashes, forest: Forest, limit: int, rng: np.random.Generator, sample: int, tables: int
+) -> None:
+    width = min(sample + 3, words.shape[1].bit_length())  # no more buckets than the cache holds
+    for _ in range(tables):
         bits = np.zeros(BITS, dtype=np.uint8)
         bits[rng.choice(BITS, sample, replace=False)] = 1
         rows, starts = _buckets(words, np.packbits(bits).view(np.uint64), width, forest)
@@ -113,19 +126,23 @@ def _search(words: Hashes, forest: Forest, limit: int, rng: np.random.Generator,
         forest.settle()
 
 
-def _choose_sample(words: Hashes, limit: int, rng: np.random.Generator, draws: int = 200_000) -> tuple[int, float]:
+def _spread(words: Hashes, forest: Forest, limit: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Share of the pairs of rows at each distance, of those that tables compare in vain; from a sample of pairs."""
+    a, b = rng.integers(0, words.shape[1], (2, DRAWS))
+    distance = _distance(words, a, b)
+    vain = (distance > limit) & ~(forest.large[a] & (forest.label[a] == forest.label[b]))
+    return np.bincount(distance[vain], minlength=BITS + 1) / DRAWS
+
+
+def _choose_sample(spread: NDArray[np.float64], size: int, limit: int) -> tuple[int, float]:
     """Bits to sample with the least expected work, and that work in nanoseconds.
 
-    Many bits leave few candidates but need many tables. How many candidates follows from the distances of random pairs
-    of rows; near pairs do not count, since they are wanted, or merged where there are very many.
+    Many bits leave few candidates but need many tables.
     """
-    size = words.shape[1]
-    distance = _distance(words, rng.integers(0, size, draws), rng.integers(0, size, draws))
-    counts = np.bincount(distance[distance > limit], minlength=BITS + 1) / draws
     costs = []
     for sample in SAMPLES:
         together = np.array([comb(BITS - d, sample) / comb(BITS, sample) for d in range(BITS + 1)])
-        candidates = float(counts @ together) * size / 2  # per row and table
+        candidates = float(spread @ together) * size / 2  # per row and table
         costs.append(tables_for(sample, limit) * size * (ROW + PAIR * candidates))
     best = int(np.argmin(costs))
     return SAMPLES[best], costs[best]

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from tqdm import tqdm
 
 from data_prep.corpus import parquet_files, read_parquet
+from data_prep.images.quality import FLAGS
 from skin_r1.errors import UserError, problem
 
 SHOWN = 20
@@ -107,6 +108,11 @@ def _check_row(row: Mapping[str, Any], folder: str, at: Mapping[str, Any]) -> It
     if known != (row["concept_source"] is not None) or known != (row["annotation"] == "dense"):
         found = {"concepts": known, "concept_source": row["concept_source"], "annotation": row["annotation"]}
         yield problem("the findings and their annotation disagree", column="annotation", found=found, **at)
+    if bool(row["images"]) < bool(row["quality"]):
+        yield problem("a case without an image has a quality", column="quality", found=row["quality"], **at)
+    for flag in (row["quality"] or {}).get("flags") or ():
+        if flag not in FLAGS:
+            yield problem("no such flag", column="quality", found=flag, allowed=FLAGS, **at)
     yield from _check_images(row["images"] or [], at)
 
 

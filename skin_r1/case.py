@@ -66,7 +66,7 @@ class Case:
     Attributes:
         case_id: unique within a corpus, `<dataset>/<native id>`.
         images: encoded images as `{"bytes": ..., "path": name}`; empty where the dataset ships labels only.
-        quality: of the image as it came (`data_prep.quality`), with `flags` for what to look out for; None without one.
+        quality: of the image as it came (`data_prep.images.quality`), with `flags` to look out for; None without one.
         patient_id, lesion_id: native ids, or None where the dataset has none.
         diagnosis: ontology slug, or None where the raw label does not resolve.
         differential: `{"diagnosis": slug, "weight": w}` rows, weights in (0, 1] summing to 1; empty when unknown.

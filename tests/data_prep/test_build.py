@@ -278,6 +278,8 @@ def _rewrite(file: Path, **changes: object) -> None:
         ({"license": ""}, "column 'license'"),
         ({"images": [{"bytes": b"xx", "path": "a.jpg"}]}, "does not decode"),
         ({"case_id": "ham10000/ISIC_0000001"}, "already used"),
+        ({"images": []}, "has a quality"),
+        ({"quality": {"width": 64, "height": 64, "flags": ["pretty"]}}, "no such flag"),
     ],
 )
 def test_validate_refuses(
