@@ -33,10 +33,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
-from data_prep.find import SUFFIXES
+from data_prep.images.find import SUFFIXES
+from data_prep.images.phash import perceptual_hash
+from data_prep.images.pixels import read_picture
 from data_prep.near import BITS, MAX_DISTANCE, WORDS, near_pairs
-from data_prep.phash import perceptual_hash
-from data_prep.pixels import read_picture
 from skin_r1.errors import problem
 from skin_r1.phantom.findings import DIAGNOSES, draw_findings
 from skin_r1.phantom.render import draw

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from skin_r1.forms import form_keys, rewritten
+from skin_r1.forms import form_keys, kind_of, named, rewritten
 from skin_r1.ontology import load_ontology, resolve
 from skin_r1.wording import normalize, read_tsv
 
@@ -75,7 +75,7 @@ def speed(seconds: float = 3.0) -> tuple[float, float]:
         done, started = 0, time.perf_counter()
         while (spent := time.perf_counter() - started) < seconds:
             if not again:
-                for cached in (resolve, normalize, rewritten, form_keys):
+                for cached in (resolve, normalize, named, rewritten, kind_of, form_keys):
                     cached.cache_clear()
             for label in labels:
                 resolve(label)

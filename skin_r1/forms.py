@@ -10,26 +10,9 @@ from functools import cache, lru_cache
 
 from skin_r1.mappings import public_codes
 from skin_r1.taxonomy import load_ontology
-from skin_r1.wording import normalize
+from skin_r1.wording import ANATOMY, EMPTY, NARROWING, SITES, normalize
 
-# Words that say where or how sure, not what: dropping them leaves the same diagnosis.
-_EMPTY = frozenset(
-    "skin cutaneous nos unspecified disorder disease the a an of photo picture image case finding".split()
-)
-# Words that narrow a diagnosis without turning it into another one: dropping them leaves a broader node.
-_NARROWING = frozenset(
-    "nodular superficial pigmented hypopigmented multiple solitary early advanced recurrent residual acute chronic "
-    "localized generalized disseminated invasive microinvasive ulcerated inflamed infected irritated traumatized "
-    "giant small large type variant lesion mild moderate severe familial hereditary idiopathic classic common "
-    "well moderately poorly differentiated primary eruptive linear infantile childhood juvenile adult totalis "
-    "universalis nonbullous subungual genital acral oral palmar plantar truncal facial other specified level grade "
-    "clark stage exacerbation flare overlapping bilateral left right upper lower region area part site".split()
-)
-_SITES = frozenset(
-    "face scalp lip ear nose trunk back hand foot finger nail eyelid leg arm neck nipple head cheek chin forehead temple "
-    "eyebrow canthus auricle pinna helix nape chest abdomen flank groin buttock perineum umbilicus shoulder limb forearm "
-    "elbow wrist thumb hip thigh knee calf shin ankle heel sole palm toe axilla extremity wall vulva penis scrotum".split()
-)
+_IDLE = (NARROWING, NARROWING | EMPTY, NARROWING | EMPTY | SITES)
 # Words whose place in the name matters: "melanoma-like nevus" is no "nevus-like melanoma".
 _ORDERED = frozenset("like mimic mimicking simulating with without in from on for arising and or to".split())
 # One word that keeps its meaning after any adjective. Not "nevus", "wart" or "acne": a strawberry nevus is a hemangioma, a
@@ -48,13 +31,14 @@ _LATIN = re.compile(r"(?:us|a|is|um|ans|ens|orum|arum)$")
 _ABBREVIATION = re.compile(r"[A-Za-z]?[A-Z][A-Z/]{1,5}")
 _TAILS = re.compile(
     r",? (?:(?:of )?(?:other|unspecified)(?: or unspecified)? (?:sites?|parts?|cause|type|degree|location|organism)"
-    r"|(?:un)?specified(?: site| cause)?|with(?:out)?(?: other)? complications?|NOS|NEC|n[ãa]o[- ]especificad[oa]"
+    r"|(?:un)?specified(?: site| cause)?|with(?:out)?(?: other)? complications?"
+    r"|not otherwise specified|NOS|NEC|n(?:[ãa]o|o)[- ]especificad[oa]"
     r"|(?:type|grade|level|stage|class|phase|HPV|p16|CD\d+|EBV|ALK)[- ]?(?:\d+|[IVX]+|[A-D]|positive|negative|[+-]))\s*$",
     re.IGNORECASE,
 )
 _LEADS = re.compile(
     r"^\s*(?:other (?:specified |forms? of |types? of )?|other (?:and|or) unspecified |unspecified |certain "
-    r"|(?:acute )?(?:exacerbation|flare) of )",
+    r"|ou?tr[ao]s? |(?:acute )?(?:exacerbation|flare) of )",
     re.IGNORECASE,
 )
 _FILING = re.compile(r"[\[(](?:disorder|finding|morphologic abnormality|diagnosis|morphology)[\])]", re.IGNORECASE)
@@ -68,11 +52,14 @@ _NUMBERED = re.compile(r"^\s*(?:\d+\s*[-.)]\s*|[A-Z]{2}-\s*)")
 _COUNT = re.compile(r"\s*[ _-]*\d[\d.,]*k?\s*$")
 _LETTERS, _CAPITALS = re.compile(r"[A-Za-z]+"), re.compile(r"[A-Z]{2}")
 _ODD = re.compile(r"[a-z][A-Z]|\d|[ _-]s[ _-]|^[A-Z]{2}-")
+_SLUG = re.compile(r"[a-z]+(?:-[a-z0-9]+){2,}")  # "keloid-and-hypertrophic-scar"
 _DASH = re.compile(r"(.+?) - (.+)")
 _CUT = re.compile(r"[,;(\[]| - ")
+_ASIDE = re.compile(r"\s*\([^()]*\)\s*(?=\w)")
 _BRACKETS = re.compile(r"\s*([^()\[\]]+?)\s*[(\[]([^()\[\]]+)[)\]]\s*")
 
 
+@lru_cache(maxsize=1 << 14)
 def named(label: str) -> str | None:
     """The node that a label names outright or in a rewriting that keeps its meaning; None when it names none."""
     label = unfiled(label)
@@ -86,6 +73,8 @@ def named(label: str) -> str | None:
 
 def unfiled(label: str) -> str:
     """The label without the marks of code lists: "[M]Melanoma NOS", "Nevus (disorder)", "Freckles*"."""
+    if "-" in label and _SLUG.fullmatch(label):
+        return label.replace("-", " ")
     if not ("[" in label or "(" in label or label.endswith("*") or label.startswith("O/E")):
         return label
     return _MARKS.sub("", _FILING.sub(" ", label)).strip()
@@ -118,7 +107,7 @@ def rewritten(label: str) -> str | None:
         if slug := tree.by_key.get(key):
             return slug
     words = _telling(label)
-    if slug := by_words(words):
+    if (slug := by_words(words)) and not _bare(label, words):
         return slug
     for sort in {"malignant", "benign"} & set(words):  # "malignant melanoma, superficial spreading": said twice
         rest = [word for word in words if word != sort]
@@ -128,12 +117,17 @@ def rewritten(label: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1 << 14)
 def kind_of(label: str) -> str | None:
     """The node of which the label names a kind without a node of its own, in any form that keeps the meaning."""
-    kinds = load_ontology().narrower
-    return next((kinds[key] for key in form_keys(label) if key in kinds), None) or _kinds().get(
-        _sorted(_telling(label))
-    )
+    kinds, words = load_ontology().narrower, _telling(label)
+    found = next((kinds[key] for key in form_keys(label) if key in kinds), None)
+    return found or (None if _bare(label, words) else _kinds().get(_sorted(words)))
+
+
+def _bare(label: str, words: list[str]) -> bool:
+    """True for a part of the body or a look alone: "mast cell" is no "mast cell disease"."""
+    return ANATOMY.issuperset(words) and len(words) == len(normalize(label).split())
 
 
 @lru_cache(maxsize=1 << 14)
@@ -145,9 +139,9 @@ def form_keys(label: str) -> tuple[str, ...]:
     keys = [" ".join(words), " ".join(turned)]
     for each in (words, turned):
         end = len(each)
-        while end and each[end - 1] in _EMPTY:
+        while end and each[end - 1] in EMPTY:
             end -= 1
-        keys.append(" ".join(each[1 if end and each[0] in _EMPTY else 0 : end]))
+        keys.append(" ".join(each[1 if end and each[0] in EMPTY else 0 : end]))
     if _ODD.search(label):  # "Darier_s_Disease", "BasalCellCarcinoma", "herpes-zoster-12", "3. Psoriasis - 1.25k"
         spaced = _CAMEL.sub(" ", _LONE_S.sub("", label))
         keys.append(normalize(_COUNT.sub("", _NUMBERED.sub("", spaced))))
@@ -188,10 +182,21 @@ def wider(label: str) -> Iterator[str]:
     # "other disorders of skin (dermatofibroma)"
     if ("(" in bare or "[" in bare) and (found := _BRACKETS.fullmatch(bare)) and not rewritten(found[1]):
         yield found[2]
+    if bare.find("(") > 0 and (aside := _ASIDE.sub(" ", bare)) != bare:  # "marginal zone (MALT) lymphoma"
+        yield aside
     for text in dict.fromkeys((bare, expanded(bare))):
         words = normalize(text).split()
-        for idle in (_NARROWING, _NARROWING | _EMPTY, _NARROWING | _EMPTY | _SITES):
-            yield " ".join(word for word in words if word not in idle)
+        before = len(words) + (text != bare)
+        for idle in _IDLE:
+            fewer = [word for word in words if word not in idle]
+            if len(fewer) < before:  # else it was tried
+                before = len(fewer)
+                yield " ".join(fewer)
+
+
+def narrowing(words: str) -> bool:
+    """True when all words only narrow a diagnosis."""
+    return NARROWING.issuperset(words.split())
 
 
 def endings(label: str) -> Iterator[tuple[str, str]]:
@@ -239,4 +244,4 @@ def _by_sorted_words(texts: Iterable[tuple[str, str]]) -> dict[tuple[str, ...], 
 
 
 def _telling(text: str) -> list[str]:
-    return [word for word in normalize(text).split() if word not in _EMPTY]
+    return [word for word in normalize(text).split() if word not in EMPTY]

@@ -6,8 +6,11 @@ exist is the ontology's to say.
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
+
+from skin_r1.wording import canonical_word
 
 Kind = Literal["nothing", "denied", "open", "hedged", "several", "kinds", "related", "headed", "sorted", "plain"]
 
@@ -37,7 +40,8 @@ _NOTHING = re.compile(
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"\b(?:not|non[- ](?=melanoma|malignan|cancer|neoplas)|no evidence of|no|without evidence of|negative for|absence of|"
+    r"\b(?:not(?! otherwise specified)|non[- ](?=melanoma|malignan|cancer|neoplas)|no evidence of|"
+    r"no(?! especificad)|without evidence of|negative for|absence of|"
     r"free of|history of|family history|h/o|hx(?: of)?|(?:low |high )?risk (?:of|for)|fear of|unlikely|doubt(?:ful)?|"
     r"ruled out|screening(?: for)?|indication|encounter for|s/p|status post|previous|prior|excised|scar (?:from|of|after)|"
     r"post[- ]?excision)\b\s*:?|^\s*(?:pre|ex)-(?!malignan|cancer)"
@@ -158,15 +162,37 @@ _ORGANS = re.compile(
     r"\b(?:bladder|lungs?|liver|brain|cerebral|intracranial|mening\w+|retina\w*|choroid\w*|uve\w+|iris|ciliary|eyeball|orbit|"
     r"ovar\w+|uter\w+|cervix|prostate|testis|kidney|renal|colon|rectum|rectal|stomach|gastric|duodenum|pancreas|spleen|heart|"
     r"cardiac|myocardi\w+|bone|vertebra\w*|thyroid|adrenal|pituitary|sellar|pharynx|larynx|bronch\w+|trachea|esophag\w+|"
-    r"intestin\w+|appendix|breast|thymus|pleura\w*|mediastin\w+|spinal|abdominal structures|jugulare|pulmonary|hepatic)\b",
+    r"intestin\w+|appendix|breast|thymus|pleura\w*|mediastin\w+|spinal|abdominal structures|jugulare|pulmonary|hepat\w+|"
+    r"cervical|endomet\w+|vagin\w+|conjunctiva\w*|cornea\w*|ocular|laryn\w+|pharyn\w+|nasopharyn\w+|trache\w+|biliary|"
+    r"pancreatic|splenic|salivary|parotid|vestibular|acoustic|retroperitone\w+|urotheli\w+|urinary|urethra\w*|serous|lobular|"
+    r"lymph nodes?|nodal|colorectal|colon\w*|cholangio\w*|prostat\w+|testicular|nephr\w+|neuro(?:nal|logical))\b",
     re.IGNORECASE,
 )
-_OF_SKIN = re.compile(r"skin|cutan|derm|metast|second", re.IGNORECASE)
+_OF_SKIN = re.compile(r"skin|cutan|dermal|dermat|mucos|metast|second", re.IGNORECASE)
 
 
 def elsewhere(label: str, dropped: str) -> bool:
     """True when words that a shortened name leaves out name an inner organ: "malignant neoplasm of bladder"."""
     return bool(_ORGANS.search(dropped)) and not _OF_SKIN.search(label)
+
+
+_UNEASY = re.compile(r"\b(?:atypical|borderline|dysplastic|uncertain|undetermined|aggressive)\b", re.IGNORECASE)
+# Words that name another disease without our knowing it: "candida, acropustulosis of infancy", "psoriatic nail pitting".
+_OTHER = re.compile(
+    r"\b(?!diagnos|prognos|necros|fibros|scleros|elast|acanth|spongios|neoplas|\w*keratosis)\w{3,}(?:osis|oses|itis|itides|omas?|omata|emia|"
+    r"pathy|plasia)\b|\b(?:psoriatic|syphilitic|luetic|tuberculous|lepr(?:ous|omatous)|herpetic|lupus|leukemic|gouty|diabetic|parasitic|hydatid)\b",
+    re.IGNORECASE,
+)
+
+
+def unlike(dropped: str) -> bool:
+    """True when words that a shortened name leaves out sound like another disease, known to us or not."""
+    return bool(_OTHER.search(dropped))
+
+
+def unfit(dropped: str, malignancy: str | None) -> bool:
+    """As `contradicts`, or words left out make a benign growth doubtful: "atypical vascular lesion"."""
+    return contradicts(dropped, malignancy) or (malignancy == "benign" and bool(_UNEASY.search(dropped)))
 
 
 def alarms(dropped: str, malignancy: str | None) -> bool:
@@ -183,3 +209,15 @@ def contradicts(dropped: str, malignancy: str | None) -> bool:
     """
     soothed = malignancy in ("malignant", "premalignant", "indeterminate") and bool(_SOOTHING.search(dropped))
     return soothed or alarms(dropped, malignancy)
+
+
+def left_out(label: str, words: str) -> str:
+    """The words of a label that a shorter form leaves out; one said twice is left out once."""
+    kept = Counter(words.split())
+    kept.subtract(map(canonical_word, found := re.findall(r"[^\W_]+", label)))
+    out = []
+    for word in reversed(found):
+        if kept[key := canonical_word(word)] < 0:
+            kept[key] += 1
+            out.append(word)
+    return " ".join(reversed(out))

@@ -10,12 +10,23 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from skin_r1.forms import beginnings, by_words, endings, folders, kind_of, named, stripped, unfiled, wider
-from skin_r1.labels import LabelForm, alarms, contradicts, elsewhere, headed, listed, read_label
+from skin_r1.forms import beginnings, by_words, endings, folders, kind_of, named, narrowing, stripped, unfiled, wider
+from skin_r1.labels import (
+    LabelForm,
+    alarms,
+    contradicts,
+    elsewhere,
+    headed,
+    left_out,
+    listed,
+    read_label,
+    unfit,
+    unlike,
+)
 from skin_r1.likeness import misspelt, nearest
 from skin_r1.mappings import Match, dataset_key, mappings, public_codes
 from skin_r1.taxonomy import LEVELS, MALIGNANCIES, Level, Malignancy, Node, Ontology, load_ontology
-from skin_r1.wording import canonical_word, normalize
+from skin_r1.wording import normalize
 
 __all__ = [
     "LEVELS",
@@ -65,8 +76,7 @@ class Resolution:
 
 _SORTS = {"inflammatory": "non-neoplastic", "nonneoplastic": "non-neoplastic"}
 LONGEST = 400  # characters of a label
-_UNSEEN = re.compile("[?=:]")  # signs that `normalize` drops
-_RANKS = {"indeterminate": 1, "premalignant": 1, "malignant": 2}
+_UNSEEN = frozenset("?=:")  # signs that `normalize` drops
 _GRADES = {"premalignant", "malignant"}
 _ISIC_ROOTS = ("benign", "malignant", "indeterminate")
 
@@ -95,7 +105,7 @@ def resolve(label: str, dataset: str | None = None) -> Resolution:
     if (bare := unfiled(label)) != label and bare:
         return replace(resolve(bare, dataset), label=label)
     form = read_label(label)
-    asks = form.kind in ("denied", "open", "hedged") and _UNSEEN.search(label) is not None
+    asks = form.kind in ("denied", "open", "hedged") and not _UNSEEN.isdisjoint(label)
     if not asks:
         if slug := named(label):
             return _answer(label, slug, "exact" if key in load_ontology().names else "synonym", key)
@@ -117,7 +127,7 @@ def resolve(label: str, dataset: str | None = None) -> Resolution:
 def _outright(label: str, key: str) -> Resolution | None:
     """The node whose name or synonym the label is, where no sign that `normalize` drops may ask or deny."""
     tree = load_ontology()
-    if _UNSEEN.search(label) is not None:
+    if not _UNSEEN.isdisjoint(label):
         return None
     if slug := tree.by_key.get(key):
         return _answer(label, slug, "exact" if key in tree.names else "synonym", key)
@@ -129,24 +139,24 @@ def _wide(label: str, key: str, dataset: str | None) -> Resolution | None:
     tree = load_ontology()
     if slug := tree.narrower.get(key) or kind_of(label):
         return _answer(label, slug, "broader", key)
-    several = listed(label)
-    if several and all(named(part) or kind_of(part) for part in several.parts):
+    if (several := listed(label)) and all(named(part) or kind_of(part) for part in several.parts):
         return _composite(label, several, dataset)
-    for text in dict.fromkeys(wider(label)):
+    for text in wider(label):
         words = normalize(text)
         slug = tree.narrower.get(words) or named(text) or kind_of(text)
-        if slug is None:
+        dropped = left_out(label, words) if slug else ""
+        again = tree.lookup(dropped) or tree.narrower.get(normalize(dropped))  # "AK (senile keratosis)" says it twice
+        if slug and again and slug in tree.path(again):
+            return _answer(label, again, "broader", words)
+        if slug is None or unfit(dropped, tree.malignancy(slug)) or elsewhere(label, dropped):
             continue
-        dropped = _without(label, words)
-        if not contradicts(dropped, tree.malignancy(slug)) and not elsewhere(label, dropped):
-            others = tree.named_in(dropped)  # "BCC (eczema)" is no wide name of either
-            if all(other in tree.path(slug) or slug in tree.path(other) for other in others):
-                return _answer(label, tree.fuller(label, words, slug), "broader", words)
-    for form in (*headed(label), *([several] if several else [])):
-        found = _composite(label, form, dataset)
-        if found.diagnosis:
-            return found
-    return None
+        others = tree.named_in(dropped)  # "BCC (eczema)" is no wide name of either
+        known = others or "(" in label or not unlike(dropped)
+        if known and all(other in tree.path(slug) or slug in tree.path(other) for other in others):
+            slug = tree.fuller(label, words, slug)
+            return None if alarms(dropped, tree.malignancy(slug)) else _answer(label, slug, "broader", words)
+    forms = (*headed(label), *([several] if several else []))
+    return next((found for form in forms if (found := _composite(label, form, dataset)).diagnosis), None)
 
 
 def _ending(label: str) -> Resolution | None:
@@ -155,7 +165,11 @@ def _ending(label: str) -> Resolution | None:
     for dropped, text in (*endings(label), *beginnings(label)):
         slug, last = tree.by_key.get(text) or tree.narrower.get(text), text.split()[-1]
         rivals = {by_words([word, last]) for word in dropped.split()} - {None, slug}  # "blue dermal nevus"
-        if slug and not rivals and not contradicts(dropped, tree.malignancy(slug)) and not tree.named_in(dropped):
+        another = last in ("syndrome", "disease") and not narrowing(dropped)  # Hay-Wells syndrome, not Wells'
+        if not slug or rivals or another or tree.named_in(dropped) or unlike(dropped) or elsewhere(label, dropped):
+            continue
+        slug = tree.fuller(label, text, slug)
+        if not unfit(dropped, tree.malignancy(slug)):
             return None if misspelt(label, dropped, slug) else _answer(label, slug, "broader", text)
     return None
 
@@ -182,8 +196,8 @@ def _answer(label: str, slug: str | None, match: Match, via: str) -> Resolution:
 def _isic(label: str) -> Resolution | None:
     """The deepest known node of a path below an ISIC root; one that ends on a shelf says no more than the shelf."""
     tree = load_ontology()
-    parts = [part.strip() for part in re.split(":+", label)]
-    if parts[0].casefold() not in _ISIC_ROOTS or (len(parts) < 2 and label not in tree.isic_paths):
+    parts = [part.strip() for part in re.split(":+", label)] if ":" in label or label in tree.isic_paths else [""]
+    if parts[0].casefold() not in _ISIC_ROOTS:
         return None
     for end in range(len(parts), 0, -1):
         path = ":".join(parts[:end])
@@ -202,8 +216,8 @@ def _composite(label: str, form: LabelForm, dataset: str | None) -> Resolution:
     if form.kind == "several" and parts[-1].diagnosis:  # "allergic or irritant contact dermatitis": a shared last word
         last = form.parts[-1].split()
         for at, part in enumerate(parts[:-1]):
-            whole = (resolve(f"{part.label} {' '.join(last[k:])}", dataset) for k in range(1, len(last)))
-            parts[at] = part if part.diagnosis else next((found for found in whole if found.diagnosis), part)
+            longer = (resolve(f"{part.label} {' '.join(last[k:])}", dataset) for k in range(1, len(last)))
+            parts[at] = part if part.diagnosis else next((found for found in longer if found.diagnosis), part)
     slugs = tuple(dict.fromkeys(part.diagnosis for part in parts if part.diagnosis))
     unsure = Resolution(label, None, (), None, "none", form.kind, slugs)
     first, last_slug = parts[0].diagnosis if parts else None, parts[-1].diagnosis if parts else None
@@ -211,7 +225,9 @@ def _composite(label: str, form: LabelForm, dataset: str | None) -> Resolution:
         return _answer(label, first, "broader", "hedged")
     if form.kind == "headed" and first:
         rest = form.parts[1]
-        astray = alarms(rest, parts[0].malignancy) or _worse(rest, first) or elsewhere(label, rest)
+        if (whole := tree.across(label, form.parts[0])) and first not in tree.path(whole):
+            return unsure if alarms(label, tree.malignancy(whole)) else _answer(label, whole, "broader", "headed")
+        astray = alarms(rest, parts[0].malignancy) or tree.worse_in(rest, first) or elsewhere(label, rest)
         return unsure if astray else _answer(label, first, "broader", "headed")
     if form.kind == "sorted" and last_slug:
         sort = _SORTS.get(form.parts[0].casefold().replace("-", ""), form.parts[0].casefold())
@@ -232,16 +248,3 @@ def _composite(label: str, form: LabelForm, dataset: str | None) -> Resolution:
 
 def _under(slugs: tuple[str, ...], shelf: str) -> bool:
     return all(shelf in load_ontology().path(slug) for slug in slugs)
-
-
-def _worse(dropped: str, slug: str) -> bool:
-    """True when words left out name a diagnosis that is worse than `slug`: "compound nevus with lentigo maligna"."""
-    tree = load_ontology()
-    rank = _RANKS.get(tree.malignancy(slug) or "", 0)
-    return any(_RANKS.get(tree.malignancy(other) or "", 0) > rank for other in tree.named_in(dropped))
-
-
-def _without(label: str, words: str) -> str:
-    """The words of a label that a shorter form leaves out."""
-    kept = set(words.split())
-    return " ".join(word for word in re.findall(r"[^\W_]+", label) if canonical_word(word) not in kept)

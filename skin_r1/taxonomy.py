@@ -9,6 +9,7 @@ from skin_r1.wording import KNOWLEDGE, many, normalize, read_tsv
 
 Malignancy = Literal["benign", "premalignant", "malignant", "non-neoplastic", "indeterminate"]
 Level = Literal["group", "family", "diagnosis", "subtype"]
+_RANKS = {"indeterminate": 1, "premalignant": 1, "malignant": 2}
 MALIGNANCIES: tuple[Malignancy, ...] = get_args(Malignancy)
 LEVELS: tuple[Level, ...] = get_args(Level)
 
@@ -85,6 +86,11 @@ class Ontology:
         parts = (" ".join(words[i:j]) for i in range(len(words)) for j in range(len(words), i, -1))
         return [slug for part in parts if (slug := self.by_key.get(part) or self.narrower.get(part))]
 
+    def worse_in(self, text: str, slug: str) -> bool:
+        """True when the text names a diagnosis that is worse than `slug`: "... with lentigo maligna" than a nevus."""
+        ranks = [_RANKS.get(self.malignancy(each) or "", 0) for each in (slug, *self.named_in(text))]
+        return max(ranks) > ranks[0]
+
     def fuller(self, text: str, words: str, slug: str) -> str:
         """The node of the longest name in `text` that holds all `words`, where it is no kind of `slug`; else `slug`.
 
@@ -97,6 +103,21 @@ class Ontology:
                 if kept <= set(part) and (found := self.by_key.get(name) or self.narrower.get(name)):
                     return slug if slug in self.path(found) else found
         return slug
+
+    def across(self, text: str, head: str) -> str | None:
+        """The node of the longest name in `text` that begins in its first words, `head`, and ends behind them.
+
+        "Giant mucous cyst of oral mucosa" is a mucous cyst of oral mucosa, not what "mucous cyst" alone means.
+        """
+        words, cut = normalize(text).split(), len(normalize(head).split())
+
+        def found(start: int, end: int) -> str | None:
+            name = " ".join(words[start:end])
+            return self.by_key.get(name) or self.narrower.get(name)
+
+        first = next((start for start in range(cut) if found(start, cut)), 0)  # where the name in the head begins
+        spans = ((start, end) for start in range(first + 1) for end in range(len(words), cut, -1))
+        return next((slug for span in spans if (slug := found(*span))), None)
 
     def hierarchical_credit(self, predicted: str, truth: str) -> float:
         """How near two diagnoses are.

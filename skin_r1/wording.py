@@ -39,6 +39,28 @@ _SPELLINGS = {
     "unspec": "unspecified", "unspcfd": "unspecified", "unspecfd": "unspecified", "oth": "other", "subcu": "subcutaneous",
     "carcnma": "carcinoma", "sqam": "squamous", "squam": "squamous",
 }  # fmt: skip
+# Words that say where or how sure, not what: dropping them leaves the same diagnosis.
+EMPTY = frozenset(
+    "skin cutaneous nos unspecified disorder disease the a an of photo picture image case finding".split()
+)
+# Words that narrow a diagnosis without turning it into another one: dropping them leaves a broader node.
+NARROWING = frozenset(
+    "nodular superficial pigmented hypopigmented multiple solitary early advanced recurrent residual acute chronic "
+    "localized generalized disseminated invasive microinvasive ulcerated inflamed infected irritated traumatized "
+    "giant small large type variant lesion mild moderate severe familial hereditary idiopathic classic common "
+    "well moderately poorly differentiated primary eruptive linear infantile childhood juvenile adult totalis "
+    "universalis nonbullous subungual genital acral oral palmar plantar truncal facial other specified level grade "
+    "clark stage exacerbation flare overlapping bilateral left right upper lower region area part site".split()
+)
+SITES = frozenset(
+    "face scalp lip ear nose trunk back hand foot finger nail eyelid leg arm neck nipple head cheek chin forehead temple "
+    "eyebrow canthus auricle pinna helix nape chest abdomen flank groin buttock perineum umbilicus shoulder limb forearm "
+    "elbow wrist thumb hip thigh knee calf shin ankle heel sole palm toe axilla extremity wall vulva penis scrotum".split()
+)
+# Parts of the body and looks: no diagnosis without a further word.
+ANATOMY = frozenset(
+    "white spot mast cell hair follicle oral mucosa sebaceous gland sweat connective tissue nail lip".split()
+)
 _DIGRAPHS = (
     ("haem", "hem"),
     ("oedem", "edem"),

@@ -202,3 +202,46 @@ def test_candidates_come_from_letters_in_common() -> None:
     for k in range(200):
         nearest(f"seborheic keratosys {k}")
     assert time.perf_counter() - start < 10  # the old search took 20 s
+
+
+@pytest.mark.parametrize(
+    ("label", "slug"),
+    [
+        # an organ before the name
+        ("bronchial squamous cell carcinoma", None),
+        ("hepatic hemangioma", None),
+        ("cerebral vasculitis", None),
+        ("mucosal melanoma of the urethra", "mucosal-melanoma"),
+        # a benign growth made doubtful
+        ("atypical vascular lesion", None),
+        ("atypical hemangioma", None),
+        ("atypical compound nevus", "dysplastic-nevus"),
+        ("atypical psoriasis", "psoriasis"),
+        # another disease beside the name, known to us or not
+        ("Candida, Acropustulosis of infancy", None),
+        ("psoriatic cheilitis", None),
+        ("actinic keratosis (senile keratosis)", "actinic-keratosis"),
+        # a longer name across the cut
+        ("giant mucous cyst of oral mucosa", "mucocele"),
+        ("recurrent fibrous histiocytoma of tendon sheath", "giant-cell-tumor-of-tendon-sheath"),
+        ("perianal giant condyloma acuminatum", "verrucous-carcinoma"),
+        ("pyogenic granuloma of skin", "pyogenic-granuloma"),
+        # an eponym after a hyphen, a part of the body alone
+        ("Hay-Wells syndrome", "genetic-disorder"),
+        ("Foo-Wells syndrome", None),
+        ("white spot", None),
+        ("mast cell", None),
+        ("mast cell disease", "mastocytosis"),
+        # age words do not soothe what is invasive
+        ("juvenile melanoma of nose", "spitz-nevus"),
+        ("invasive juvenile melanoma", None),
+        # code lists and slugs
+        ("adnexal adenocarcinoma not otherwise specified", "malignant-adnexal-carcinoma"),
+        ("dermatofitosis, no especificada", "tinea"),
+        ("keloid-and-hypertrophic-scar", "scar"),
+        ("lipoma-and-liposarcoma", None),
+        ("primary cutaneous marginal zone (MALT) lymphoma", "primary-cutaneous-marginal-zone-lymphoma"),
+    ],
+)
+def test_words_left_over_count(label: str, slug: str | None) -> None:
+    assert resolve(label).diagnosis == slug
