@@ -19,7 +19,8 @@ BITS = 64 * WORDS
 MAX_DISTANCE = 32
 """Bits, of 256, in which the perceptual hashes of near-duplicates may differ.
 
-Pairs among the 7,999 HAM10000 images, of one lesion and of two lesions: 31 and 1 within 16 bits, 88 and 1 within 32. The common 64-bit hash does not separate: 83 and 226 within 4 bits.
+Pairs among the 7,999 HAM10000 images, of one lesion and of two lesions: 31 and 1 within 16 bits, 88 and 1 within 32. The
+common 64-bit hash does not separate: 83 and 226 within 4 bits.
 """
 EXACT = 20_000
 """Distinct hashes up to which all pairs are compared (under a second); more go through the tables."""

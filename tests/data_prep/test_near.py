@@ -182,6 +182,18 @@ def test_a_crowd_around_one_hash_holds_together(bits: int) -> None:
     assert len(found) == 29_999
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_crowd_hides_no_pair(exact: int, seed: int) -> None:
+    """Pairs that hang by one link, among a component that becomes large while rows are still compared."""
+    rng = np.random.default_rng(seed)
+    ones = drawn(rng, 60)
+    crowd = flipped(rng, np.repeat(drawn(rng, 1), 60, axis=0), 10)
+    hashes = np.concatenate([ones, flipped(rng, ones, 20), crowd])
+    found = as_set(near_pairs(hashes, exact=exact))
+    assert {(i, 60 + i) for i in range(60)} == {pair for pair in found if pair[0] < 120}
+    assert len(found) == 60 + 59
+
+
 def test_correlated_hashes_that_are_not_near(exact: int) -> None:
     """Rows 30 bits from one center agree on most samples, and yet differ in about 53 bits."""
     rng = np.random.default_rng(0)
