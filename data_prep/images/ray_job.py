@@ -5,15 +5,14 @@ a part holds does not depend on who makes it, so the corpus is the same as that 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 from skin_r1.errors import problem
 
-if TYPE_CHECKING:
-    from data_prep.images.intake import Part
+T = TypeVar("T")
 
 
-def run(parts: "Sequence[Part]", work: "Callable[[Part], int]") -> Iterator[int]:
+def run(parts: Sequence[T], work: Callable[[T], int]) -> Iterator[int]:
     """Make the parts on the cluster that `RAY_ADDRESS` names, or on this machine without one.
 
     Yields:
