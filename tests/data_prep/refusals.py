@@ -23,8 +23,8 @@ wrong, where, and what was found. Every answer also names what is allowed and th
 is written. The tests run these tables; `tests/data_prep/refusals.py` prints this page.
 """
 TAIL = """
-DermNet has no table: a missing folder, a folder without `train/` and `test/`, images outside of a category, categories without
-images, and broken images are refused likewise. Broken images of every dataset are listed all at once.
+DermNet has no table: a missing folder, a folder without `train/` and `test/`, images outside of a category, categories
+without images, and broken images are refused likewise. Broken images of every dataset are listed all at once.
 """
 SHOWN = 60
 
