@@ -49,7 +49,8 @@ NARROWING = frozenset(
     "localized generalized disseminated invasive microinvasive ulcerated inflamed infected irritated traumatized "
     "giant small large type variant lesion mild moderate severe familial hereditary idiopathic classic common "
     "well moderately poorly differentiated primary eruptive linear infantile childhood juvenile adult totalis "
-    "universalis nonbullous subungual genital acral oral palmar plantar truncal facial other specified level grade "
+    "universalis nonbullous pediatric adolescent persistent refractory recalcitrant extensive unilateral "
+    "subungual genital acral oral palmar plantar truncal facial other specified level grade "
     "clark stage exacerbation flare overlapping bilateral left right upper lower region area part site".split()
 )
 SITES = frozenset(

@@ -49,6 +49,9 @@ def test_no_wording_names_two_nodes() -> None:
         ("psoriasis", "non-neoplastic"),
         ("dermatofibroma", "benign"),
         ("leukoplakia", "premalignant"),
+        ("mastocytosis", "benign"),
+        ("systemic-mastocytosis", "indeterminate"),
+        ("paraneoplastic-dermatosis", "indeterminate"),
     ],
 )
 def test_malignancy_is_set_where_it_is_decided(slug: str, malignancy: str) -> None:
