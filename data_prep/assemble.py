@@ -11,9 +11,10 @@ from data_prep.images.intake import Intake
 from data_prep.labels import Labels, label_facts, leading, resolve_labels, weighted
 from data_prep.raw import Raw
 from data_prep.settle import conflict_facts, settle
-from data_prep.sources import Merged
+from data_prep.sources import Merged, isic_name
 from data_prep.splits import choose_share, split_groups
 from skin_r1.case import Case, Split
+from skin_r1.errors import problem
 from skin_r1.ontology import load_ontology
 
 Findings = tuple[tuple[str, ...], tuple[str, ...], bool]
@@ -130,15 +131,22 @@ def assemble(
     labels = resolve_labels(merged)
     units = _group(merged, intake, hashed)
     verdicts, conflicts = settle(merged, labels, units, rows)
-    groups = _names(merged, units, rows)
+    groups = _names(merged, units, range(len(merged.rows)))
     diagnoses = {row: verdicts[row].diagnosis if row in verdicts else leading(merged, labels, row) for row in rows}
     strata = {
         row: (diagnoses[row] or merged.rows[row].label or "", str(merged.rows[row].skin_type or "")) for row in rows
     }
     splits = split_groups(
         [groups[row] for row in rows], list(strata.values()), validation=validation, test=test, seed=seed,
-        held_out=_held_out(merged, groups, rows, held_out),
+        held_out=_held_out(merged, groups, held_out) & {groups[row] for row in rows},
     )  # fmt: skip
+    if "train" not in splits.values():
+        raise problem(
+            "nothing is left to train on: every case is held out, or there are too few groups for the shares",
+            column="--held_out, --validation, --test",
+            found=", ".join(sorted(held_out)) or f"{len(splits)} groups",
+            next_step="hold out less, or lower the shares",
+        )
     measured = dict(zip(hashed, intake.measured, strict=True))
     candidates: dict[str, str] = {}
     for row in rows:
@@ -146,7 +154,7 @@ def assemble(
         if (present or absent) and splits[groups[row]] == "train":
             candidates.setdefault(groups[row], strata[row][0])
     dense = choose_share(candidates, dense_fraction, seed) | {g for g, split in splits.items() if split != "train"}
-    facts = label_facts(merged, labels, rows) | {
+    facts = label_facts(merged, labels, diagnoses) | {
         "identical_images_merged": len(units.exact),
         "near_duplicates_merged": len(units.near),
         "conflicts": conflict_facts(conflicts),
@@ -166,16 +174,22 @@ def assemble(
 
 
 def _group(merged: Merged, intake: Intake, hashed: Sequence[int]) -> Groups:
-    spaces = [source.id_space for source in merged.sources]
-    patients, lesions, pictures = [], [], []
-    for number, row in zip(merged.source, merged.rows, strict=True):
-        space = spaces[number]
-        patients.append(f"{space}:{row.patient_id}" if row.patient_id else None)
-        lesions.append(f"{space}:{row.lesion_id}" if row.lesion_id else None)
-        pictures.append(f"{space}:{row.image}" if row.image else None)
+    patients: list[tuple[int, str]] = []
+    lesions: list[tuple[int, str]] = []
+    pictures: list[tuple[int, str]] = []
+    for place, lead in enumerate(zip(merged.source, merged.rows, strict=True)):
+        for number, row in (lead, *merged.twins.get(place, ())):
+            space = merged.sources[number].id_space
+            if row.patient_id:
+                patients.append((place, f"{space}:{row.patient_id}"))
+            if row.lesion_id:
+                lesions.append((place, f"{space}:{row.lesion_id}"))
+            if row.image:
+                pictures.append((place, f"{space}:{isic_name(row.image) or row.image}"))
     good = [task for task in range(len(hashed)) if task not in intake.bad]
     pixels = {hashed[task]: intake.pixels[task] for task in good}
-    return group_rows(patients, lesions, pictures, pixels, [hashed[task] for task in good], intake.hashes[good])
+    hashes = intake.hashes[good]
+    return group_rows(len(merged.rows), patients, lesions, pictures, pixels, [hashed[task] for task in good], hashes)
 
 
 def _names(merged: Merged, units: Groups, rows: Sequence[int]) -> list[str]:
@@ -188,14 +202,14 @@ def _names(merged: Merged, units: Groups, rows: Sequence[int]) -> list[str]:
     return [first.get(number, "") for number in index]
 
 
-def _held_out(merged: Merged, groups: Sequence[str], rows: Sequence[int], names: Set[str]) -> set[str]:
-    """Groups that hold a picture of a held-out dataset."""
+def _held_out(merged: Merged, groups: Sequence[str], names: Set[str]) -> set[str]:
+    """Groups that hold a picture of a held-out dataset, also one that is left out because its image is broken."""
     if not names:
         return set()
     out = {number for number, source in enumerate(merged.sources) if source.name in names}
     return {
-        groups[row]
-        for row in rows
+        group
+        for row, group in enumerate(groups)
         if merged.source[row] in out or any(source in out for source, _ in merged.twins.get(row, ()))
     }
 

@@ -3,12 +3,11 @@
 import argparse
 import gc
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_prep.images.intake import Executor, Intake, gather, make_parts, plan_parts
+from data_prep.images.intake import Executor, Intake, gather, make_parts, plan_parts, remove_parts
 from data_prep.images.prepare import Bad
 from data_prep.sources import Merged, Source, merge, read_sources
 from skin_r1.errors import problem
@@ -75,13 +74,20 @@ def build(
     """
     from data_prep.adapters import adapter
 
+    out = out.absolute()
     roots = [root for _, root in datasets]
     for root in roots:
         check_replaceable(out, "corpus", overwrite=overwrite, keep=root)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise problem(
+            f"the output cannot be made here: {error.strerror}", file=out, next_step="choose another"
+        ) from None
     sources = read_sources([(adapter(name), root) for name, root in datasets])
     _check_held_out(held_out, sources)
     merged = merge(sources)
-    waiting = out.absolute().with_name(out.name + ".intake")
+    waiting = out.with_name(out.name + ".intake")
     parts = plan_parts(waiting, [merged.tasks[row] for row in sorted(merged.tasks)], max_side=max_side)
     make_parts(parts, max_side=max_side, workers=workers, shard=shard or (0, 1), executor=executor)
     if shard is not None:
@@ -109,7 +115,7 @@ def build(
         "thresholds": _thresholds(),
     }  # fmt: skip
     facts = write_corpus(done, out, config, overwrite=overwrite, keep=roots[0])
-    shutil.rmtree(waiting, ignore_errors=True)
+    remove_parts(waiting)
     return facts
 
 

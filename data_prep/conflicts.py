@@ -59,8 +59,10 @@ def decide(said: Sequence[Said]) -> Verdict:
         return Verdict(found, "finer" if found in {s.diagnosis for s in said} else "overlap")
     best = min(_strength(s) for s in said)
     strongest = [s for s in said if _strength(s) == best]
-    if len(strongest) < len(said) and (found := _allowed(strongest)):
-        return Verdict(found, "confirmation")
+    if len(strongest) < len(said):
+        own = {s.diagnosis for s in strongest}
+        if found := strongest[0].diagnosis if len(own) == 1 else _allowed(strongest):
+            return Verdict(found, "confirmation")
     votes = Counter(s.diagnosis for s in strongest)
     ranked = sorted(votes.items(), key=lambda item: (-item[1], item[0]))
     differential = tuple((slug, count / len(strongest)) for slug, count in ranked)

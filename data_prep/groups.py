@@ -27,9 +27,10 @@ class Groups:
 
 
 def group_rows(
-    patients: Sequence[str | None],
-    lesions: Sequence[str | None],
-    pictures: Sequence[str | None],
+    size: int,
+    patients: Sequence[tuple[int, str]],
+    lesions: Sequence[tuple[int, str]],
+    pictures: Sequence[tuple[int, str]],
     pixels: Mapping[int, bytes],
     hashed: Sequence[int],
     hashes: NDArray[np.uint64],
@@ -37,18 +38,18 @@ def group_rows(
     """Merge rows by union-find.
 
     Args:
-        patients, lesions, pictures: per row, its id or the name of its image, with the dataset's id space in front;
-            None where there is none.
+        size: number of rows.
+        patients, lesions, pictures: (row, its id or the name of its image, with the dataset's id space in front); a row
+            may have several, as each dataset that describes its picture has ids of its own.
         pixels: row -> digest of its decoded pixels.
         hashed: rows with a perceptual hash, ascending.
         hashes: their hashes, shape (len(hashed), 4).
     """
-    size = len(patients)
-    by_lesion = [*_same(enumerate(lesions)), *_same(enumerate(pictures))]
-    by_patient = _same(enumerate(patients))
+    by_lesion = [*_same(lesions), *_same(pictures)]
+    by_patient = _same(patients)
     by_id = _components(size, [*by_lesion, *by_patient])
     same = _same(pixels.items())
-    close = [(hashed[a], hashed[b]) for a, b in near_pairs(hashes).tolist()] if len(hashed) else []
+    close = [(hashed[a], hashed[b]) for a, b in near_pairs(hashes).tolist()]
     exact = [(a, b) for a, b in same if by_id[a] != by_id[b]]
     near = [(a, b) for a, b in close if by_id[a] != by_id[b] and pixels.get(a) != pixels.get(b)]
     return Groups(
@@ -59,10 +60,10 @@ def group_rows(
     )
 
 
-def _same(keys: Iterable[tuple[int, str | bytes | None]]) -> list[tuple[int, int]]:
+def _same(keys: Iterable[tuple[int, str | bytes]]) -> list[tuple[int, int]]:
     """Link each row to the first row that has its key."""
     first: dict[str | bytes, int] = {}
-    return [(first[key], row) for row, key in keys if key and first.setdefault(key, row) != row]
+    return [(first[key], row) for row, key in keys if first.setdefault(key, row) != row]
 
 
 def _components(size: int, pairs: Sequence[tuple[int, int]]) -> NDArray[np.int64]:

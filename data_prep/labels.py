@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from data_prep.raw import Raw
@@ -57,13 +57,18 @@ def weighted(row: Raw, adapter: str, labels: Labels) -> list[dict[str, Any]]:
     return [{"diagnosis": slug, "weight": weight / total} for slug, weight in ranked]
 
 
-def label_facts(merged: Merged, labels: Labels, rows: Sequence[int]) -> dict[str, Any]:
-    """Each raw label with its count and where it led; the unresolved apart, with what the ontology would propose."""
+def label_facts(merged: Merged, labels: Labels, diagnoses: Mapping[int, str | None]) -> dict[str, Any]:
+    """Each raw label with its count and where it led; apart, those of cases that no label gives a diagnosis.
+
+    Args:
+        diagnoses: row -> what its case says in the end, for every row that becomes a case.
+    """
     counts: Counter[tuple[int, str]] = Counter()
-    for row in rows:
-        counts[merged.source[row], merged.rows[row].label or BLANK] += 1
-        for number, twin in merged.twins.get(row, ()):
-            counts[number, twin.label or BLANK] += 1
+    open_counts: Counter[tuple[int, str]] = Counter()
+    for row, diagnosis in diagnoses.items():
+        for number, raw in ((merged.source[row], merged.rows[row]), *merged.twins.get(row, ())):
+            counts[number, raw.label or BLANK] += 1
+            open_counts[number, raw.label or BLANK] += diagnosis is None
     resolved: list[dict[str, Any]] = []
     unresolved: dict[str, dict[str, Any]] = {}
     for (number, label), count in counts.most_common():
@@ -73,7 +78,7 @@ def label_facts(merged: Merged, labels: Labels, rows: Sequence[int]) -> dict[str
             resolved.append(
                 {"dataset": source.name, "label": label, "count": count, "diagnosis": found.diagnosis, "match": found.match}
             )  # fmt: skip
-        else:
+        elif count := open_counts[number, label]:
             name = label if len(merged.sources) == 1 else f"{source.name}: {label}"
             unresolved[name] = {"count": count, "candidates": list(found.candidates) if found else []}
     return {"labels": resolved, "unresolved_labels": unresolved}

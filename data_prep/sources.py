@@ -8,8 +8,9 @@ ISIC 2019, for example. Other datasets number their own rows: equal ids of two o
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from data_prep.images.find import index_images
 from data_prep.images.prepare import Task
@@ -17,10 +18,15 @@ from data_prep.raw import Adapter, Listing, Raw
 from skin_r1.errors import problem
 
 ISIC = frozenset({"ham10000", "isic2017", "isic2018", "isic2019", "isic2020", "isic2024", "isic_archive", "milk10k"})
+ISIC_IDS = ISIC | {"bcn20000"}
+"""BCN20000 names its pictures in its own way, and its lesions as ISIC 2019 does (`BCN_0003884`)."""
 ISIC_NAME = re.compile(r"(ISIC_\d{7})(?:_downsampled)?(?:\.\w+)?")
-FILLED = tuple(
-    f.name for f in fields(Raw) if f.name not in ("native_id", "file", "row", "image", "label", "confirmed", "license")
-)
+FILLED = ("patient_id", "lesion_id", "history", "skin_type", "modality")
+
+
+def id_space(dataset: str) -> str:
+    """Datasets of one space mean the same by the same patient or lesion id."""
+    return "isic" if dataset in ISIC_IDS else dataset
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class Source:
     @property
     def id_space(self) -> str:
         """Datasets of one space mean the same by the same patient or lesion id."""
-        return "isic" if self.adapter.NAME in ISIC else self.name
+        return id_space(self.name)
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class Merged:
         source: index into `sources` per row.
         twins: index of a row -> the rows of other datasets that describe its picture, as (source, row).
         tasks: index of a row -> its image; rows without an image file are missing.
+        files: per source, how many of its rows have an image file.
         overlaps: (leading dataset, other dataset) -> pictures in both.
     """
 
@@ -60,6 +67,7 @@ class Merged:
     source: list[int]
     twins: Mapping[int, list[tuple[int, Raw]]]
     tasks: Mapping[int, Task]
+    files: Sequence[int]
     overlaps: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def case_id(self, row: int) -> str:
@@ -94,26 +102,27 @@ def merge(sources: Sequence[Source]) -> Merged:
     overlaps: Counter[tuple[str, str]] = Counter()
     shared = sum(source.adapter.NAME in ISIC for source in sources) > 1
     first: dict[str, int] = {}
+    files = [0] * len(sources)
     for number, source in enumerate(sources):
         images = _Images(source)
         for row in source.listing.rows:
             key = isic_name(row.image) if shared and source.adapter.NAME in ISIC else None
             lead = first.setdefault(key, len(rows)) if key else len(rows)
             # two rows of one dataset with one name are its own affair
-            if lead < len(rows) and of[lead] != number:
+            own = lead == len(rows) or of[lead] == number
+            place = len(rows) if own else lead
+            if own:
+                rows.append(row)
+                of.append(number)
+            else:
                 twins.setdefault(lead, []).append((number, row))
                 overlaps[sources[of[lead]].name, source.name] += 1
-                rows[lead] = _filled(rows[lead], row)
-                if lead not in tasks and (
-                    task := images.task(row, f"{sources[of[lead]].name}/{rows[lead].native_id}")
-                ):
-                    tasks[lead] = task
-                continue
-            if task := images.task(row, f"{source.name}/{row.native_id}"):
-                tasks[len(rows)] = task
-            rows.append(row)
-            of.append(number)
-    return Merged(sources, rows, of, twins, tasks, overlaps)
+            if task := images.task(row, f"{sources[of[place]].name}/{rows[place].native_id}"):
+                tasks.setdefault(place, task)
+                files[number] += 1
+    for place, others in twins.items():
+        rows[place] = _filled(rows[place], [row for _, row in others])
+    return Merged(sources, rows, of, twins, tasks, files, overlaps)
 
 
 def isic_name(image: str) -> str | None:
@@ -122,13 +131,16 @@ def isic_name(image: str) -> str | None:
     return found[1] if found else None
 
 
-def _filled(lead: Raw, other: Raw) -> Raw:
-    """The leading row with its blanks filled; findings on which the two disagree are unknown."""
-    changes = {name: getattr(other, name) for name in FILLED if not getattr(lead, name) and getattr(other, name)}
-    clash = set(lead.present + other.present) & set(lead.absent + other.absent)
-    for name in ("present", "absent"):
-        both = dict.fromkeys((*getattr(lead, name), *getattr(other, name)))
-        changes[name] = tuple(slug for slug in both if slug not in clash)
+def _filled(lead: Raw, others: Sequence[Raw]) -> Raw:
+    """The leading row with its blanks filled; findings on which two rows disagree are unknown."""
+    changes: dict[str, Any] = {}
+    for name in FILLED:
+        if not getattr(lead, name):
+            changes |= next(({name: value} for other in others if (value := getattr(other, name))), {})
+    present = dict.fromkeys(slug for row in (lead, *others) for slug in row.present)
+    absent = dict.fromkeys(slug for row in (lead, *others) for slug in row.absent)
+    changes["present"] = tuple(slug for slug in present if slug not in absent)
+    changes["absent"] = tuple(slug for slug in absent if slug not in present)
     return replace(lead, **changes)
 
 
@@ -138,9 +150,17 @@ class _Images:
     def __init__(self, source: Source) -> None:
         self.kind = source.adapter.MASKS
         self.index = index_images(source.root)
+        self.named = {row.image for row in source.listing.rows} if self.index.stems else set()
 
     def task(self, row: Raw, case_id: str) -> Task | None:
         path = self.index.find(row.image) if self.index.stems and row.image else None
-        if path is None:
+        if path is None or self._is_anothers(path, row.image):
             return None
         return Task(case_id, path, self.index.masks.get(path.stem) if self.kind == "file" else self.kind)
+
+    def _is_anothers(self, path: Path, image: str) -> bool:
+        """A file found under another suffix or in a deeper folder, which another row names as it is."""
+        place = path.relative_to(self.index.root).as_posix()
+        if place in self.named:
+            return image != place
+        return path.name in self.named and Path(image).name != path.name

@@ -82,10 +82,10 @@ def choose_share(groups: Mapping[str, str], share: float, seed: int) -> set[str]
 
 
 def _fill_empty(dealt: dict[str, Split], sizes: Mapping[str, int], shares: Mapping[Split, float]) -> dict[str, Split]:
-    """Move the training split's smallest group into a split that has a share and got nothing."""
+    """Move the smallest group of the split with most groups into a split that has a share and got nothing."""
     for split in SPLITS:
         if shares[split] > 0 and split not in dealt.values():
-            training = sorted((g for g, s in dealt.items() if s == "train"), key=lambda g: (sizes[g], g))
-            if len(training) > 1:
-                dealt[training[0]] = split
+            largest = Counter(dealt.values()).most_common(1)[0] if dealt else ("train", 0)
+            if largest[1] > 1:
+                dealt[min((g for g, s in dealt.items() if s == largest[0]), key=lambda g: (sizes[g], g))] = split
     return dealt

@@ -45,21 +45,21 @@ def _facts(done: Assembled, counts: Mapping[str, Counter[str]]) -> dict[str, Any
     merged, bad = done.merged, done.intake.bad
     several = len(merged.sources) > 1
     own = Counter(merged.source[row] for row in done.rows)
-    pictures = Counter(merged.source[row] for row in merged.tasks)
     excluded: Counter[str] = Counter()
     notes: list[str] = []
     sources = []
     for number, source in enumerate(merged.sources):
         lead = f"{source.name}: " if several else ""
-        absent = sum(merged.source[row] == number and row not in merged.tasks for row in range(len(merged.rows)))
+        files = merged.files[number]
+        absent = len(source.listing.rows) - files
         excluded.update({lead + reason: count for reason, count in source.listing.excluded.items()})
-        notes += [lead + note for note in (*source.listing.notes, *_notes(pictures[number], absent))]
+        notes += [lead + note for note in (*source.listing.notes, *_notes(files, absent))]
         sources.append(
             {
                 "dataset": source.name, "title": source.listing.title or source.adapter.TITLE,
                 "license": source.listing.license or source.adapter.LICENSE,
                 "source": source.listing.source or source.adapter.SOURCE, "rows": len(source.listing.rows),
-                "cases": own[number], "images": pictures[number], "images_absent": absent,
+                "cases": own[number], "images": files, "images_absent": absent,
             }
         )  # fmt: skip
     if bad:

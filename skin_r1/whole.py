@@ -8,6 +8,9 @@ from pathlib import Path
 
 from skin_r1.errors import problem
 
+MARK = ".unfinished"
+"""A file in a folder that is being made; a folder that holds it may be removed."""
+
 
 @contextmanager
 def whole_folder(out: Path, *, kind: str, overwrite: bool, keep: Path | None = None) -> Iterator[Path]:
@@ -26,18 +29,37 @@ def whole_folder(out: Path, *, kind: str, overwrite: bool, keep: Path | None = N
     out = out.absolute()
     check_replaceable(out, kind, overwrite=overwrite, keep=keep)
     partial, old = out.with_name(out.name + ".partial"), out.with_name(out.name + ".old")
-    shutil.rmtree(partial, ignore_errors=True)
+    _clear(partial, kind)
+    _clear(old, kind)
     partial.mkdir(parents=True)
+    (partial / MARK).touch()
     try:
         yield partial
+        (partial / MARK).unlink()
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    shutil.rmtree(old, ignore_errors=True)
     if out.exists():
         out.rename(old)
     partial.rename(out)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _clear(folder: Path, kind: str) -> None:
+    """Remove what a killed run left: a folder with our mark, or an older artifact of this kind; nothing else.
+
+    Raises:
+        UserError: the folder is not ours.
+    """
+    if not folder.exists():
+        return
+    if not (folder / MARK).exists() and kind_of(folder) != kind and any(folder.iterdir()):
+        raise problem(
+            "this place is needed for a moment and holds something that is not ours",
+            file=folder,
+            next_step="move it away, or choose another output",
+        )
+    shutil.rmtree(folder)
 
 
 def check_replaceable(out: Path, kind: str, *, overwrite: bool, keep: Path | None = None) -> None:

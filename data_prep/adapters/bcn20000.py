@@ -35,7 +35,7 @@ def read(root: Path) -> Listing:
             row=row.number,
             label=row.text("diagnosis"),
             image=row.values["bcn_filename"],
-            lesion_id=row.text("lesion_id"),
+            lesion_id=row.text("lesion_id", unknown=UNKNOWN),
             history=person(row, row.text("anatom_site_general", unknown=UNKNOWN)),
         )
         for row in read_table(table, COLUMNS, unique="bcn_filename")

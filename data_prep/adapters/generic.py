@@ -260,7 +260,7 @@ def _key(value: str) -> str:
 def _from_table(plan: Plan, row: Row) -> Raw:
     cells = {key: row.text(column, unknown=plan.unknown) for key, column in plan.columns.items()}
     present, absent = _findings(plan, row)
-    image, label = row.values[plan.columns["image"]], cells["label"]
+    image, label, lesion = row.values[plan.columns["image"]], cells["label"], cells.get("lesion")
     return Raw(
         native_id=image,
         file=row.file,
@@ -268,7 +268,8 @@ def _from_table(plan: Plan, row: Row) -> Raw:
         label=plan.labels.get(_key(label), label) if label else None,
         image=image,
         patient_id=cells.get("patient"),
-        lesion_id=cells.get("lesion"),
+        # lesions are often numbered for each patient
+        lesion_id="/".join(part for part in (cells.get("patient"), lesion) if part) if lesion else None,
         history=history_text(
             age=row.number_in(plan.columns["age"], 0, 120, unknown=plan.unknown) if cells.get("age") else None,
             sex=choice(row, plan.columns["sex"], SEXES) if cells.get("sex") else None,

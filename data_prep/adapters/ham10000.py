@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_prep.adapters.history import history_text
-from data_prep.adapters.isic import choice
+from data_prep.adapters.isic import UNKNOWN, choice
 from data_prep.raw import Confirmed, Listing, MaskKind, Raw
 from data_prep.table import find_file, read_table
 
@@ -34,7 +34,7 @@ def read(root: Path) -> Listing:
             row=row.number,
             label=row.text("dx"),
             image=row.values["image_id"],
-            lesion_id=row.text("lesion_id"),
+            lesion_id=row.text("lesion_id", unknown=UNKNOWN),
             history=history_text(
                 age=row.number_in("age", 0, 120, unknown=("unknown",)),
                 sex=row.text("sex", unknown=("unknown",)),

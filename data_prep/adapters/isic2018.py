@@ -7,7 +7,7 @@ of their own (`LesionGroupings`). The class columns come in any order; weights o
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.adapters.isic import CONFIRM_TYPES, choice, join_notes, one_hot, optional_files, read_all
+from data_prep.adapters.isic import CONFIRM_TYPES, UNKNOWN, choice, join_notes, one_hot, optional_files, read_all
 from data_prep.raw import Listing, MaskKind, Raw
 from data_prep.table import find_files
 
@@ -46,7 +46,7 @@ def read(root: Path) -> Listing:
                 row=row.number,
                 label=one_hot(row, CLASSES),
                 image=name,
-                lesion_id=lesion.text("lesion_id") if lesion else None,
+                lesion_id=lesion.text("lesion_id", unknown=UNKNOWN) if lesion else None,
                 confirmed=choice(lesion, "diagnosis_confirm_type", CONFIRM_TYPES) if lesion else None,
             )
         )

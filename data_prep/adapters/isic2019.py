@@ -61,6 +61,6 @@ def _raw(row: Row, about: Row | None) -> Raw:
         row=row.number,
         label=None if label == NO_CLASS else label,
         image=row.values["image"],
-        lesion_id=about.text("lesion_id") if about else None,
+        lesion_id=about.text("lesion_id", unknown=UNKNOWN) if about else None,
         history=person(about, about.text("anatom_site_general", unknown=UNKNOWN) if about else None),
     )

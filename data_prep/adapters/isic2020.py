@@ -39,7 +39,7 @@ def read(root: Path) -> Listing:
     table = find_file(root, TRUTH, "its ground truth")
     truths = list(read_table(table, COLUMNS, unique="image_name"))
     inputs, notes = {"ground truth": table}, []
-    lesions = {row.values["image_name"]: row.text("lesion_id") for row in truths}
+    lesions = {row.values["image_name"]: row.text("lesion_id", unknown=UNKNOWN) for row in truths}
     for file in optional_files(root, ("ISIC_2020_*Duplicates.csv",)):
         inputs[file.stem] = file
         pairs = list(read_table(file, PAIR))
@@ -89,7 +89,7 @@ def _raw(row: Row, lesion_id: str | None) -> Raw:
         row=row.number,
         label=row.text("diagnosis"),
         image=row.values["image_name"],
-        patient_id=row.text("patient_id"),
+        patient_id=row.text("patient_id", unknown=UNKNOWN),
         lesion_id=lesion_id,
         history=person(row, row.text(SITE, unknown=UNKNOWN)),
         confirmed="histopathology" if malignant or target else None,

@@ -57,7 +57,7 @@ def _raw(row: Row) -> Raw:
         row=row.number,
         label=label,
         image=row.values["isic_id"],
-        patient_id=row.text("patient_id"),
+        patient_id=row.text("patient_id", unknown=UNKNOWN),
         history=person(row, row.text("anatom_site_general", unknown=UNKNOWN)),
         modality=choice(row, "image_type", IMAGE_TYPES),
         license=row.text("copyright_license"),

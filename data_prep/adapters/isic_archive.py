@@ -69,8 +69,8 @@ def _raw(row: Row) -> Raw:
         row=row.number,
         label=diagnosis_path(row, LEVELS),
         image=row.values["isic_id"],
-        patient_id=row.text("patient_id"),
-        lesion_id=row.text("lesion_id"),
+        patient_id=row.text("patient_id", unknown=UNKNOWN),
+        lesion_id=row.text("lesion_id", unknown=UNKNOWN),
         history=person(
             row,
             next((site for column in SITES if (site := row.text(column, unknown=UNKNOWN))), None),

@@ -58,7 +58,11 @@ def read(root: Path) -> Listing:
 
 
 def _raw(row: Row, labels: dict[str, str], full: Row | None) -> Raw:
-    lesion, kind, site = row.text("lesion_id"), choice(row, "image_type", TYPES), row.text("site", unknown=UNKNOWN)
+    lesion, kind, site = (
+        row.text("lesion_id", unknown=UNKNOWN),
+        choice(row, "image_type", TYPES),
+        row.text("site", unknown=UNKNOWN),
+    )
     if lesion is None:
         raise row.wrong("lesion_id", "blank, but it names the lesion", "an id such as IL_0000652")
     if kind is None:

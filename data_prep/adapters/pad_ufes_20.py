@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_prep.adapters.history import history_text
+from data_prep.adapters.isic import UNKNOWN
 from data_prep.raw import Listing, MaskKind, Raw
 from data_prep.table import Row, find_file, read_table
 from skin_r1.concepts import concept_codes
@@ -38,7 +39,7 @@ def read(root: Path) -> Listing:
 
 def _raw(row: Row) -> Raw:
     skin_type = row.number_in("fitspatrick", 1, 6, unknown=("unk",))
-    patient, lesion = row.text("patient_id"), row.text("lesion_id")
+    patient, lesion = row.text("patient_id", unknown=UNKNOWN), row.text("lesion_id", unknown=UNKNOWN)
     raised, slug = row.flag(VISIBLE), concept_codes(NAME)[(VISIBLE, "True")]
     return Raw(
         native_id=row.values["img_id"],

@@ -6,7 +6,6 @@ later run takes what it finds and makes the rest, and an array job makes every n
 """
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from itertools import accumulate
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,14 +80,19 @@ def plan_parts(folder: Path, tasks: Sequence[Task], *, max_side: int) -> list[Pa
         own = tasks[start : start + PART]
         digest = hashlib.sha256(repr((VERSION, max_side)).encode())
         for task in own:
-            stats = [
-                (p.name, p.stat().st_size, p.stat().st_mtime_ns)
-                for p in (task.image, task.mask)
-                if isinstance(p, Path)
-            ]
+            stats = [_stat(path) for path in (task.image, task.mask) if isinstance(path, Path)]
             digest.update(repr((task.case_id, stats, str(task.mask))).encode())
         parts.append(Part(folder / f"part-{number:05d}-{digest.hexdigest()[:16]}.parquet", own))
     return parts
+
+
+def _stat(file: Path) -> tuple[str, int, int]:
+    """What would tell that a file was changed; a link that leads nowhere is found out when it is read."""
+    try:
+        found = file.stat()
+    except OSError:
+        return str(file), -1, -1
+    return str(file), found.st_size, found.st_mtime_ns
 
 
 def make_parts(
@@ -113,7 +118,7 @@ def make_parts(
     own = parts[shard[0] :: shard[1]]
     if not own:
         return 0
-    missing = [part for part in own if not part.file.is_file()]
+    missing = [part for part in own if not _is_whole(part.file)]
     if missing:
         missing[0].file.parent.mkdir(parents=True, exist_ok=True)
     done = sum(len(part.tasks) for part in own) - sum(len(part.tasks) for part in missing)
@@ -121,6 +126,18 @@ def make_parts(
         for count in _run(missing, partial(make_part, max_side=max_side), workers, executor):
             bar.update(count)
     return len(own) - len(missing)
+
+
+def _is_whole(file: Path) -> bool:
+    """False for a part that is missing, or that a full disk or a power cut damaged."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        pq.read_metadata(file)
+    except (OSError, pa.ArrowException):
+        return False
+    return True
 
 
 def make_part(part: Part, max_side: int) -> int:
@@ -145,7 +162,7 @@ def make_part(part: Part, max_side: int) -> int:
             }
         )  # fmt: skip
     # a name of its own: two jobs that make the same part by mistake do not write into one file
-    scratch = part.file.with_suffix(f".{os.getpid()}.tmp")
+    scratch = part.file.with_suffix(f".{uuid4().hex}.tmp")
     pq.write_table(pa.Table.from_pylist(rows, schema=_schema()), scratch, compression="none")
     scratch.replace(part.file)
     return len(rows)
@@ -166,6 +183,14 @@ def gather(parts: Sequence[Part]) -> Intake:
             hashes.append(row["phash"] or bytes(32))
             measured.append((tuple(row["present"]), tuple(row["absent"])) if row["measured"] else None)
     return Intake(parts, pixels, np.frombuffer(b"".join(hashes), dtype=np.uint64).reshape(-1, 4), measured, bad)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove the parts of a corpus that is whole; what else lies in their folder stays."""
+    for file in [*folder.glob("part-*.parquet"), *folder.glob("part-*.tmp")]:
+        file.unlink()
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _run(parts: Sequence[Part], work: Callable[[Part], int], workers: int, executor: Executor) -> Iterator[int]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.corpus import read_parquet
-from data_prep.sources import ISIC
+from data_prep.sources import ISIC_IDS
 from skin_r1.case import SPLITS
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def _keys(table: "pa.Table", column: str) -> Hashes:
 
     ids = table[column]
     if column.endswith("_id"):
-        isic = pc.is_in(table["dataset"], value_set=pa.array(sorted(ISIC)))
+        isic = pc.is_in(table["dataset"], value_set=pa.array(sorted(ISIC_IDS)))
         ids = pc.binary_join_element_wise(pc.if_else(isic, "isic", table["dataset"]), ids, "\0")
     hashes = np.fromiter(map(hash, ids.to_pylist()), np.int64, len(ids))
     keys: Hashes = (hashes & ~3) | _index(table["split"], SPLITS)

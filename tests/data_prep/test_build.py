@@ -14,6 +14,7 @@ from data_prep.report import page as report
 from skin_r1.case import Case, load_corpus
 from skin_r1.cli import main as cli
 from skin_r1.errors import UserError
+from skin_r1.whole import MARK
 
 
 def run(dataset: str, root: Path, out: Path, *options: str) -> list[dict[str, object]]:
@@ -226,6 +227,7 @@ def test_existing_output(ham: Writer, tmp_path: Path) -> None:
 def test_leftovers_of_a_killed_build_are_replaced(ham: Writer, tmp_path: Path) -> None:
     (tmp_path / "out.partial" / "train").mkdir(parents=True)
     (tmp_path / "out.partial" / "train" / "part-00000.parquet").write_bytes(b"half")
+    (tmp_path / "out.partial" / MARK).touch()
     run("ham10000", ham(), tmp_path / "out")
     assert not (tmp_path / "out.partial").exists()
 

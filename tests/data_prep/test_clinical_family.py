@@ -427,7 +427,7 @@ def test_generic_table(tmp_path: Path) -> None:
     a, b, c, d = listing.rows
     assert [row.native_id for row in listing.rows] == [f"{name}.jpg" for name in "abcd"]
     assert [row.label for row in listing.rows] == ["psoriasis", "dermatofibroma", None, "wart"]
-    assert (a.patient_id, a.lesion_id, a.skin_type, a.confirmed) == ("P1", "L1", 3, "histopathology")
+    assert (a.patient_id, a.lesion_id, a.skin_type, a.confirmed) == ("P1", "P1/L1", 3, "histopathology")
     assert a.history == "Woman aged 30 to 39, site: elbow." and b.history == "Man." and c.history == "Site: leg."
     assert a.present == ("scale", "elevation") and a.absent == ("crust",)
     assert b.present == () and b.absent == ("scale", "crust", "elevation") and not c.absent

@@ -10,11 +10,11 @@ from data_prep.splits import choose_share, split_groups
 
 
 def test_union_find_joins_through_patient_lesion_and_pixels() -> None:
-    patients = ["d:1", "d:1", None, "d:2", "d:3", None, None]
-    lesions = ["d:a", "d:b", "d:b", None, None, None, None]
-    names = [None, None, None, None, None, "e:photo.jpg", "e:photo.jpg"]
+    patients = [(0, "d:1"), (1, "d:1"), (3, "d:2"), (4, "d:3")]
+    lesions = [(0, "d:a"), (1, "d:b"), (2, "d:b"), (2, "e:1"), (3, "e:2")]  # row 2 has an id in two datasets
+    names = [(5, "e:photo.jpg"), (6, "e:photo.jpg")]
     pixels = {0: b"p", 1: b"q", 2: b"r", 3: b"r", 4: b"s"}
-    done = group_rows(patients, lesions, names, pixels, [], np.zeros((0, 4), dtype=np.uint64))
+    done = group_rows(7, patients, lesions, names, pixels, [], np.zeros((0, 4), dtype=np.uint64))
     index, lesion = done.index.tolist(), done.lesion.tolist()
     assert index[0] == index[1] == index[2] == index[3]  # 2 and 3: the same picture of two patients
     assert len({index[0], index[4], index[5]}) == 3 and index[5] == index[6]  # one file, two rows
@@ -25,7 +25,7 @@ def test_union_find_joins_through_patient_lesion_and_pixels() -> None:
 def test_near_pictures_share_a_group_and_not_a_diagnosis() -> None:
     hashes = np.zeros((3, 4), dtype=np.uint64)
     hashes[1, 0], hashes[2] = 0b1111, np.uint64(0x5555555555555555)
-    done = group_rows([None] * 5, [None] * 5, [None] * 5, {1: b"x", 2: b"y", 4: b"z"}, [1, 2, 4], hashes)
+    done = group_rows(5, [], [], [], {1: b"x", 2: b"y", 4: b"z"}, [1, 2, 4], hashes)
     assert done.near == [(1, 2)] and done.exact == []
     assert done.index[1] == done.index[2] != done.index[4] and done.lesion[1] != done.lesion[2]
 

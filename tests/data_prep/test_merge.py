@@ -35,6 +35,7 @@ def said(label: str, confirmed: Confirmed | None = None, covers: tuple[str, ...]
         ([said("melanoma", "follow-up"), said("nevus", "single rater")], "melanoma", "confirmation"),
         ([said("melanoma"), said("nevus", "single rater")], "melanocytic-nevus", "confirmation"),
         ([said("melanoma", "histopathology"), said("nevus"), said("blue nevus")], "melanoma", "confirmation"),
+        ([said("SCC", "histopathology", ("bowen-disease",)), said("AK")], "squamous-cell-carcinoma", "confirmation"),
         ([said("melanoma"), said("nevus")], None, "undecided"),
         ([said("melanoma", "histopathology"), said("nevus", "histopathology")], None, "undecided"),
         ([said("actinic keratosis"), said("squamous cell carcinoma")], None, "undecided"),  # no common malignancy
@@ -190,3 +191,108 @@ def test_the_197_images_that_are_akiec_and_scc(real_data: Path, tmp_path: Path) 
     assert facts["overlaps"] == [["ham10000", "isic2019", 10_015]]
     assert facts["conflicts"]["overlap"]["cases"] == 197
     assert {row["split"] for name, row in found.items() if name.startswith("isic2018/")} == {"test"}
+
+
+def archive(root: Path, rows: list[tuple[str, str, str]]) -> Path:
+    """An export of the ISIC Archive: (image, lesion, leaf of the diagnosis)."""
+    from data_prep.adapters.isic_archive import COLUMNS
+
+    paths = {
+        "Nevus": ("Benign", "Benign melanocytic proliferations", "Nevus"),
+        "Melanoma, NOS": ("Malignant", "Malignant melanocytic proliferations (Melanoma)", "Melanoma, NOS"),
+    }
+    header = (*COLUMNS, *(c for c in ("lesion_id", "diagnosis_1", "diagnosis_2", "diagnosis_3") if c not in COLUMNS))
+    cells = []
+    for image, unit, leaf in rows:
+        own = {"isic_id": image, "lesion_id": unit, "image_type": "dermoscopic"}
+        own |= dict(zip(("diagnosis_1", "diagnosis_2", "diagnosis_3"), paths[leaf], strict=True))
+        cells.append([own.get(column, "") for column in header])
+    root.mkdir()
+    write_csv(root / "metadata.csv", header, cells)
+    return root
+
+
+def test_a_twin_brings_its_own_lesion(ham: Writer, tmp_path: Path) -> None:
+    """HAM10000 and the archive give one picture two lesion ids: both hold, whichever dataset leads."""
+    rows = [[f"HAM_{i}", f"ISIC_000000{i}", "nv", "histo", "45", "male", "back"] for i in range(5)]
+    first = ham(rows=rows, images=False)
+    second = archive(
+        tmp_path / "archive",
+        [("ISIC_0000001", "IL_0000001", "Nevus"), ("ISIC_0000777", "IL_0000001", "Melanoma, NOS"),
+         *((f"ISIC_000100{i}", "unknown", "Nevus") for i in range(9))],
+    )  # fmt: skip
+    a, b = ["--dataset", "ham10000", "--root", str(first)], ["--dataset", "isic_archive", "--root", str(second)]
+    for number, options in enumerate(([*a, *b], [*b, *a])):
+        found = corpus(tmp_path / f"out{number}", *options, "--held_out", "ham10000")
+        sibling = found["isic_archive/ISIC_0000777"]
+        assert sibling["split"] == "test" and sibling["diagnosis"] == "melanocytic-nevus"  # histopathology says so
+        assert (
+            len({row["group"] for name, row in found.items() if "ISIC_000100" in name}) == 9
+        )  # "unknown" is no lesion
+
+
+def test_bcn20000_shares_lesions_with_isic_2019(isic2019: Writer, tmp_path: Path) -> None:
+    from data_prep.adapters.bcn20000 import COLUMNS
+
+    first = isic2019({f"ISIC_000000{i}": ("NV", f"BCN_000000{i}") for i in range(6)}, images=False)
+    second = tmp_path / "bcn"
+    second.mkdir()
+    values = {"bcn_filename": "BCN_9.jpg", "diagnosis": "NV", "lesion_id": "BCN_0000003"}
+    write_csv(second / "bcn_20k_train.csv", COLUMNS, [[values.get(column, "") for column in COLUMNS]])
+    options = ["--dataset", "isic2019", "--root", str(first), "--dataset", "bcn20000", "--root", str(second)]
+    found = corpus(tmp_path / "out", *options, "--held_out", "bcn20000")
+    assert found["isic2019/ISIC_0000003"]["split"] == "test"
+
+
+def test_held_out_relatives_stay_out_when_the_picture_is_broken(ham: Writer, isic2019: Writer, tmp_path: Path) -> None:
+    rows = [[f"HAM_{i}", f"ISIC_000000{i}", "nv", "histo", "45", "male", "back"] for i in range(6)]
+    first, second = ham(rows=rows), isic2019({"ISIC_0000900": ("NV", "HAM_2"), "ISIC_0000901": ("NV", "")})
+    (second / "ISIC_0000900.jpg").write_bytes(b"")
+    options = ["--dataset", "ham10000", "--root", str(first), "--dataset", "isic2019", "--root", str(second)]
+    found = corpus(tmp_path / "out", *options, "--held_out", "isic2019", "--skip_bad_images")
+    assert "isic2019/ISIC_0000900" not in found and found["ham10000/ISIC_0000002"]["split"] == "test"
+
+
+def test_nothing_left_to_train_on(ham: Writer, isic2019: Writer, tmp_path: Path) -> None:
+    rows = [["HAM_1", "ISIC_0000001", "nv", "histo", "45", "male", "back"]]
+    first, second = ham(rows=rows, images=False), isic2019({"ISIC_0000001": ("NV", "")}, images=False)
+    options = ["--dataset", "isic2019", "--root", str(second), "--dataset", "ham10000", "--root", str(first)]
+    with pytest.raises(UserError, match="nothing is left to train on"):
+        build.main([*options, "--held_out", "ham10000", "--out", str(tmp_path / "out")])
+
+
+def test_two_names_of_one_picture(isic2019: Writer, tmp_path: Path) -> None:
+    names = {"ISIC_0000001": ("NV", ""), "ISIC_0000001_downsampled": ("MEL", "")}
+    root = isic2019(names | {f"ISIC_000010{i}": ("BCC", "") for i in range(6)}, images=False)
+    found = corpus(tmp_path / "out", "--dataset", "isic2019", "--root", str(root))
+    pair = [row for name, row in found.items() if "ISIC_0000001" in name]
+    assert len({row["group"] for row in pair}) == 1 and {row["diagnosis"] for row in pair} == {None}
+
+
+def test_a_build_removes_nothing_that_is_not_its_own(ham: Writer, tmp_path: Path) -> None:
+    root = ham()
+    for place in ("out.partial", "out.old"):
+        other = tmp_path / place
+        other.mkdir()
+        (other / "thesis.txt").write_text("dear")
+        with pytest.raises(UserError, match="not ours"):
+            build.main(["--dataset", "ham10000", "--root", str(root), "--out", str(tmp_path / "out")])
+        assert (other / "thesis.txt").read_text() == "dear"
+        (other / "thesis.txt").unlink()
+    (tmp_path / "out.intake" / "notes.txt").write_text("dear")
+    assert build.main(["--dataset", "ham10000", "--root", str(root), "--out", str(tmp_path / "out")]) == 0
+    assert [p.name for p in (tmp_path / "out.intake").iterdir()] == ["notes.txt"]
+
+
+def test_lesions_numbered_for_each_patient(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    root.mkdir()
+    rows = [[f"{p}_{n}.jpg", ("nevus", "melanoma")[n], f"P{p}", n] for p in range(6) for n in (0, 1)]
+    write_csv(root / "t.csv", ("file", "dx", "pid", "lid"), rows)
+    (root / "skin-r1.yaml").write_text(
+        "name: mine\nmodality: clinical\nlicense: CC0\nsource: here\ntable: t.csv\n"
+        "columns: {image: file, label: dx, patient: pid, lesion: lid}\n"
+    )
+    found = corpus(tmp_path / "out", "--dataset", "generic", "--root", str(root))
+    assert len({row["group"] for row in found.values()}) == 6
+    assert {row["diagnosis"] for row in found.values()} == {"melanocytic-nevus", "melanoma"}

@@ -83,6 +83,30 @@ def test_a_broken_image_does_not_cost_the_others(ham: Writer, tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("small_parts")
+def test_damaged_parts_and_links_that_lead_nowhere(ham: Writer, tmp_path: Path) -> None:
+    root, out = ham(), tmp_path / "out"
+    assert build.main(command(root, tmp_path / "one")) == 0
+    assert build.main(command(root, out, "--shard", "0/1")) == 0
+    next((tmp_path / "out.intake").glob("part-00001*")).write_bytes(b"")  # the disk was full
+    assert build.main(command(root, out)) == 0
+    assert tree(out) == tree(tmp_path / "one")
+    (root / "part_1/ISIC_0000004.jpg").unlink()
+    (root / "part_1/ISIC_0000004.jpg").symlink_to(root / "gone.jpg")
+    with pytest.raises(UserError, match=r"ISIC_0000004\.jpg.*row 6"):
+        build.main(command(root, tmp_path / "two"))
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_parts_of_another_folder_are_not_taken(ham: Writer, tmp_path: Path) -> None:
+    first, second = ham("first"), ham("second")
+    for image in (second / "part_1").glob("*.jpg"):
+        os.utime(image, ns=(0, (first / "part_1" / image.name).stat().st_mtime_ns))
+    tasks = [[Task(f"x/{p.stem}", p) for p in sorted((root / "part_1").glob("*.jpg"))] for root in (first, second)]
+    plans = [intake.plan_parts(tmp_path / "parts", own, max_side=64) for own in tasks]
+    assert not {p.file for p in plans[0]} & {p.file for p in plans[1]}
+
+
+@pytest.mark.usefixtures("small_parts")
 def test_ray_makes_the_same_corpus(ham: Writer, tmp_path: Path) -> None:
     pytest.importorskip("ray", reason='Ray is not installed: pip install -e ".[ray]"')
     root = ham()
