@@ -32,6 +32,10 @@ A killed build goes on where it stopped when the same command is given again.
 """
 
 
+SHOWN = 200
+"""Labels without a diagnosis that the command prints."""
+
+
 def build(
     *,
     datasets: Sequence[tuple[str, Path]],
@@ -176,9 +180,11 @@ def summary(facts: dict[str, Any], out: Path) -> str:
     if facts["unresolved_labels"]:
         total = sum(u["count"] for u in facts["unresolved_labels"].values())
         lines.append(f"labels that name no diagnosis ({total} cases; kept, with diagnosis null):")
-        for label, u in facts["unresolved_labels"].items():
+        for label, u in list(facts["unresolved_labels"].items())[:SHOWN]:
             near = f"   (near: {', '.join(u['candidates'][:3])})" if u["candidates"] else ""
             lines.append(f"  {u['count']:>6}  {label}{near}")
+        if (more := len(facts["unresolved_labels"]) - SHOWN) > 0:
+            lines.append(f"  ... and {more} more, all in {out / 'manifest.json'}")
     lines.append(f"report: {out / 'report.html'}")
     return "\n".join(lines)
 
