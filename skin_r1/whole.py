@@ -9,7 +9,7 @@ from pathlib import Path
 from skin_r1.errors import problem
 
 MARK = ".unfinished"
-"""A file in a folder that is being made; a folder that holds it may be removed."""
+"""A file in a folder that is being made, or that is being replaced; a folder that holds it may be removed."""
 
 
 @contextmanager
@@ -29,8 +29,8 @@ def whole_folder(out: Path, *, kind: str, overwrite: bool, keep: Path | None = N
     out = out.absolute()
     check_replaceable(out, kind, overwrite=overwrite, keep=keep)
     partial, old = out.with_name(out.name + ".partial"), out.with_name(out.name + ".old")
-    _clear(partial, kind)
-    _clear(old, kind)
+    _clear(partial, finished=kind)
+    _clear(old)
     partial.mkdir(parents=True)
     (partial / MARK).touch()
     try:
@@ -40,20 +40,26 @@ def whole_folder(out: Path, *, kind: str, overwrite: bool, keep: Path | None = N
         shutil.rmtree(partial, ignore_errors=True)
         raise
     if out.exists():
+        (out / MARK).touch()
         out.rename(old)
     partial.rename(out)
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _clear(folder: Path, kind: str) -> None:
-    """Remove what a killed run left: a folder with our mark, or an older artifact of this kind; nothing else.
+def _clear(folder: Path, finished: str | None = None) -> None:
+    """Remove what a killed run left, a folder with our mark; nothing else, as `OUT.old` is also what people call backups.
+
+    Args:
+        folder: where it would be.
+        finished: an artifact of this kind goes too: the run was killed before its last step.
 
     Raises:
         UserError: the folder is not ours.
     """
     if not folder.exists():
         return
-    if not (folder / MARK).exists() and kind_of(folder) != kind and any(folder.iterdir()):
+    ours = (folder / MARK).exists() or (finished is not None and kind_of(folder) == finished)
+    if not ours and any(folder.iterdir()):
         raise problem(
             "this place is needed for a moment and holds something that is not ours",
             file=folder,

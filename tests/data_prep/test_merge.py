@@ -1,6 +1,7 @@
 """Many datasets in one corpus: one case a picture, labels settled by the stated rule, held-out sets untouched."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -280,6 +281,13 @@ def test_a_build_removes_nothing_that_is_not_its_own(ham: Writer, tmp_path: Path
         assert (other / "thesis.txt").read_text() == "dear"
         (other / "thesis.txt").unlink()
     (tmp_path / "out.intake" / "notes.txt").write_text("dear")
+    backup = tmp_path / "out.old"  # a corpus that somebody put aside
+    backup.rmdir()
+    backup.mkdir()
+    (backup / "manifest.json").write_text('{"kind": "corpus"}')
+    with pytest.raises(UserError, match="not ours"):
+        build.main(["--dataset", "ham10000", "--root", str(root), "--out", str(tmp_path / "out")])
+    shutil.rmtree(backup)
     assert build.main(["--dataset", "ham10000", "--root", str(root), "--out", str(tmp_path / "out")]) == 0
     assert [p.name for p in (tmp_path / "out.intake").iterdir()] == ["notes.txt"]
 
