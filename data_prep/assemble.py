@@ -177,9 +177,9 @@ def _group(merged: Merged, intake: Intake, hashed: Sequence[int]) -> Groups:
     patients: list[tuple[int, str]] = []
     lesions: list[tuple[int, str]] = []
     pictures: list[tuple[int, str]] = []
-    for place, lead in enumerate(zip(merged.source, merged.rows, strict=True)):
-        for number, row in (lead, *merged.twins.get(place, ())):
-            space = merged.sources[number].id_space
+    for place in range(len(merged.rows)):
+        for source, row in merged.tellers(place):
+            space = source.id_space
             if row.patient_id:
                 patients.append((place, f"{space}:{row.patient_id}"))
             if row.lesion_id:
@@ -206,11 +206,8 @@ def _held_out(merged: Merged, groups: Sequence[str], names: Set[str]) -> set[str
     """Groups that hold a picture of a held-out dataset, also one that is left out because its image is broken."""
     if not names:
         return set()
-    out = {number for number, source in enumerate(merged.sources) if source.name in names}
     return {
-        group
-        for row, group in enumerate(groups)
-        if merged.source[row] in out or any(source in out for source, _ in merged.twins.get(row, ()))
+        group for row, group in enumerate(groups) if any(source.name in names for source, _ in merged.tellers(row))
     }
 
 

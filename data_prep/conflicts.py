@@ -1,17 +1,11 @@
 """When labels of one lesion or one picture differ: a stated rule decides, and every case of it is written down.
 
-1. `finer`: one label is a kind of the other ("blue nevus" and "nevus"): the finer one holds.
-2. `overlap`: both labels allow one diagnosis that is neither ("actinic keratosis or intraepithelial carcinoma" of
-   HAM10000 and "squamous cell carcinoma, in situ included" of ISIC 2019 leave Bowen disease): that one holds.
-3. `confirmation`: histopathology over confocal microscopy over consensus over follow-up over a single rater over a
-   label whose confirmation is not stated.
-4. `common`: equally confirmed labels of equal malignancy: the lowest diagnosis above all of them, with the labels
-   as the differential.
-5. `undecided`: no diagnosis and no malignancy; the labels are the differential.
+`RULES` are tried in their order. `finer`: "blue nevus" and "nevus". `overlap`: "actinic keratosis or intraepithelial
+carcinoma" of HAM10000 and "squamous cell carcinoma, in situ included" of ISIC 2019 leave Bowen disease.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +13,16 @@ from data_prep.raw import CONFIRMED, Confirmed
 from skin_r1.ontology import load_ontology
 
 Rule = Literal["finer", "overlap", "confirmation", "common", "undecided"]
+RULES: Mapping[str, str] = {
+    "finer": "One label is a kind of the other: the finer one holds.",
+    "overlap": "The labels are different, and one diagnosis is included in all of them: that one holds.",
+    "confirmation": "The label that was confirmed best holds (histopathology, confocal microscopy, consensus, follow-up, "
+    "single rater, not stated).",
+    "common": "Equally confirmed labels of equal malignancy: the lowest diagnosis above all of them holds, and the labels "
+    "become the differential.",
+    "undecided": "Nothing decides: no diagnosis and no malignancy; the labels become the differential.",
+}
+"""Each rule in a sentence, in the order in which they are tried."""
 
 
 @dataclass(frozen=True, slots=True)

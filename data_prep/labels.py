@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from data_prep.raw import Raw
@@ -29,17 +29,10 @@ def resolve_labels(merged: Merged) -> Labels:
 
 def leading(merged: Merged, labels: Labels, row: int) -> str | None:
     """The diagnosis of the row's own label, or of the first twin's that leads somewhere."""
-    for adapter, raw in _tellers(merged, row):
-        if raw.label and (slug := labels[adapter, raw.label].diagnosis):
+    for source, raw in merged.tellers(row):
+        if raw.label and (slug := labels[source.adapter.NAME, raw.label].diagnosis):
             return slug
     return None
-
-
-def _tellers(merged: Merged, row: int) -> Iterator[tuple[str, Raw]]:
-    """(adapter, row) of everyone who describes this picture."""
-    yield merged.sources[merged.source[row]].adapter.NAME, merged.rows[row]
-    for source, raw in merged.twins.get(row, ()):
-        yield merged.sources[source].adapter.NAME, raw
 
 
 def weighted(row: Raw, adapter: str, labels: Labels) -> list[dict[str, Any]]:
@@ -63,22 +56,22 @@ def label_facts(merged: Merged, labels: Labels, diagnoses: Mapping[int, str | No
     Args:
         diagnoses: row -> what its case says in the end, for every row that becomes a case.
     """
-    counts: Counter[tuple[int, str]] = Counter()
-    open_counts: Counter[tuple[int, str]] = Counter()
+    adapters = {source.name: source.adapter.NAME for source in merged.sources}
+    counts: Counter[tuple[str, str]] = Counter()
+    open_counts: Counter[tuple[str, str]] = Counter()
     for row, diagnosis in diagnoses.items():
-        for number, raw in ((merged.source[row], merged.rows[row]), *merged.twins.get(row, ())):
-            counts[number, raw.label or BLANK] += 1
-            open_counts[number, raw.label or BLANK] += diagnosis is None
+        for source, raw in merged.tellers(row):
+            counts[source.name, raw.label or BLANK] += 1
+            open_counts[source.name, raw.label or BLANK] += diagnosis is None
     resolved: list[dict[str, Any]] = []
     unresolved: dict[str, dict[str, Any]] = {}
-    for (number, label), count in counts.most_common():
-        source = merged.sources[number]
-        found = labels.get((source.adapter.NAME, label))
+    for (dataset, label), count in counts.most_common():
+        found = labels.get((adapters[dataset], label))
         if found and found.diagnosis:
             resolved.append(
-                {"dataset": source.name, "label": label, "count": count, "diagnosis": found.diagnosis, "match": found.match}
+                {"dataset": dataset, "label": label, "count": count, "diagnosis": found.diagnosis, "match": found.match}
             )  # fmt: skip
-        elif count := open_counts[number, label]:
-            name = label if len(merged.sources) == 1 else f"{source.name}: {label}"
+        elif count := open_counts[dataset, label]:
+            name = label if len(merged.sources) == 1 else f"{dataset}: {label}"
             unresolved[name] = {"count": count, "candidates": list(found.candidates) if found else []}
     return {"labels": resolved, "unresolved_labels": unresolved}

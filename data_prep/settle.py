@@ -51,9 +51,7 @@ def conflict_facts(conflicts: Sequence[Mapping[str, Any]]) -> dict[str, dict[str
 
 
 def _said(merged: Merged, labels: Labels, row: int) -> Iterator[Said]:
-    tellers = [(merged.source[row], merged.rows[row]), *merged.twins.get(row, ())]
-    for number, raw in tellers:
-        source = merged.sources[number]
+    for source, raw in merged.tellers(row):
         if raw.label and (slug := labels[source.adapter.NAME, raw.label].diagnosis):
             case_id = f"{source.name}/{raw.native_id}"
             yield Said(case_id, raw.label, slug, also_covers(source.adapter.NAME, raw.label), raw.confirmed)

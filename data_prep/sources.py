@@ -7,7 +7,7 @@ ISIC 2019, for example. Other datasets number their own rows: equal ids of two o
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,12 @@ class Merged:
     def case_id(self, row: int) -> str:
         """`<dataset>/<native id>`."""
         return f"{self.sources[self.source[row]].name}/{self.rows[row].native_id}"
+
+    def tellers(self, row: int) -> Iterator[tuple[Source, Raw]]:
+        """Everyone who describes this row's picture, the leading dataset first."""
+        yield self.sources[self.source[row]], self.rows[row]
+        for number, twin in self.twins.get(row, ()):
+            yield self.sources[number], twin
 
 
 def read_sources(pairs: Sequence[tuple[Adapter, Path]]) -> list[Source]:

@@ -3,7 +3,7 @@
 Unknown is null, never a guess: a concept in neither `concepts_present` nor `concepts_absent` is unknown.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -141,8 +141,3 @@ def load_corpus(corpus: Path, split: str) -> Dataset:
             next_step="rebuild it with `skin-r1 data build`",
         )
     return table.select_columns(list(FEATURES)).cast(FEATURES)
-
-
-def is_dense(row: Mapping[str, Any]) -> bool:
-    """True when the concepts of this row are known."""
-    return row["annotation"] == "dense"

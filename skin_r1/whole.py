@@ -36,7 +36,7 @@ def whole_folder(out: Path, *, kind: str, overwrite: bool, keep: Path | None = N
     try:
         yield partial
         (partial / MARK).unlink()
-    except BaseException:
+    except BaseException:  # an interrupt too: nothing half-made stays, and the error goes on
         shutil.rmtree(partial, ignore_errors=True)
         raise
     if out.exists():

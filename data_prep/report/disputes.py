@@ -7,22 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from data_prep.conflicts import RULES
 from skin_r1.errors import problem
 
 PAIRS = 24
 """Pairs of duplicates that are shown; those with different diagnoses first."""
 CONFLICTS = 50
 """Conflicts that are shown, shared out among the rules."""
-RULES: Mapping[str, str] = {
-    "finer": "One label is a kind of the other: the finer one holds.",
-    "overlap": "The labels are different, and one diagnosis is included in all of them: that one holds.",
-    "confirmation": "The label that was confirmed best holds (histopathology, confocal microscopy, consensus, follow-up, "
-    "single rater, not stated).",
-    "common": "Equally confirmed labels of equal malignancy: the lowest diagnosis above all of them holds, and the labels "
-    "become the differential.",
-    "undecided": "Nothing decides: no diagnosis and no malignancy; the labels become the differential.",
-}
-"""What `data_prep.conflicts` does, in a sentence a rule, in its order."""
 
 
 @dataclass(frozen=True)

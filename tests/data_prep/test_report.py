@@ -257,7 +257,7 @@ def test_duplicates_and_conflicts(rich: Path) -> None:
 
 
 def test_every_rule_has_its_sentence() -> None:
-    assert list(disputes.RULES) == list(get_args(conflicts.Rule))
+    assert list(conflicts.RULES) == list(get_args(conflicts.Rule))
 
 
 def test_examples_do_not_depend_on_the_order_of_the_rows(tmp_path: Path) -> None:
