@@ -1,0 +1,134 @@
+"""Which names of a clause are denied: "no crust", "crust is absent"; and which are left open: "cannot be excluded"."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from skin_r1.scan import Clause, Span
+from skin_r1.wording import canonical_word
+
+State = Literal["said", "denied", "missing", "open"]
+DENIED = ("denied", "missing")
+_Phrases = frozenset[tuple[str, ...]]
+
+_OPENERS = (
+    "no", "not", "without", "absence of", "absent", "lack", "lack of", "lacking", "free of", "neither", "nor", "never",
+    "none of", "negative for", "denies", "denied", "rather than", "instead of", "non", "cannot see", "devoid of",
+    "rules out", "ruled out", "argues against", "against",
+)  # fmt: skip
+_CLOSERS = (
+    "is absent", "are absent", "absent", "is not", "are not", "was not", "were not", "is lacking", "are lacking",
+    "is missing", "are missing", "not seen", "not present", "not visible", "not identified", "not observed",
+    "not evident", "not noted", "not found", "not appreciated", "not detected", "is not seen", "are not seen",
+    "is not present", "are not present", "is not visible", "are not visible", "cannot be seen", "cannot be identified",
+    "is negative", "none", "is denied", "was ruled out", "is ruled out", "are ruled out", "is excluded",
+)  # fmt: skip
+# After these the finding is neither asserted nor denied.
+_OPEN_ENDS = (
+    "cannot be excluded", "cannot be ruled out", "can not be excluded", "can not be ruled out",
+    "could not be excluded", "is not excluded", "is not ruled out",
+    "not excluded", "is uncertain", "is questionable", "may or may not",
+)  # fmt: skip
+_NOT_NEGATIONS = ("not only", "no doubt", "no longer only", "not uncommon", "not just", "not unlike", "no change in")
+_TURNS = frozenset("but however although though yet while whereas except instead nevertheless".split())
+_VERBS = frozenset(
+    "with shows show showing has have there is are was were which reveals despite presence present displays "
+    "prominent marked obvious clear visible some seen suggests suggesting favors favoring it".split()
+)
+_ARTICLES = frozenset(("a", "an", "the", "there"))
+_LINKS = frozenset(("and", "or", "nor"))
+_JOINERS = frozenset("and or nor a an the any of evidence sign".split())
+
+
+def _keyed(phrases: Sequence[str]) -> _Phrases:
+    return frozenset(tuple(canonical_word(w) for w in phrase.split()) for phrase in phrases)
+
+
+_KEYS: dict[str, _Phrases] = {
+    "openers": _keyed(_OPENERS),
+    "closers": _keyed(_CLOSERS),
+    "open_ends": _keyed(_OPEN_ENDS),
+    "not_negations": _keyed(_NOT_NEGATIONS),
+}
+_FIRST = {kind: frozenset(phrase[0] for phrase in phrases) for kind, phrases in _KEYS.items()}
+_STARTS = _FIRST["openers"] | _FIRST["not_negations"]
+_STOPS = _TURNS | {"and", "or", "with"}
+
+
+def negation(clause: Clause) -> tuple[State, ...]:
+    """For each name of the clause: `said`; `denied` by a word before it; `missing` by words after it; `open`."""
+    words, found, commas = clause.words, clause.spans, clause.commas
+    covered = {k for span in found for k in range(span.first, span.last)}
+    status: list[State] = ["said"] * len(found)
+    spent: set[int] = set()  # words of "is not seen" and the like deny what precedes, not what follows
+    for k, span in enumerate(found):
+        j = span.last
+        for at in range(j, min(j + 3, len(words))):
+            if at in covered or (at in commas and at > j) or words[at] in _STOPS:
+                break
+            if length := _at(words, at, "open_ends"):
+                _back(words, found, status, k, "open")
+            elif (length := _at(words, at, "closers")) and not (at in commas and words[at] == "absent"):
+                _back(words, found, status, k, "missing")
+            else:
+                continue
+            spent.update(range(at, at + length))
+            break
+    i = 0
+    while i < len(words):
+        if words[i] not in _STARTS or i in covered or i in spent:
+            i += 1
+        elif skip := _at(words, i, "not_negations"):
+            i += skip
+        elif length := _at(words, i, "openers"):
+            _forward(words, found, status, i + length, commas)
+            i += length
+        else:
+            i += 1
+    return tuple(status)
+
+
+def _at(words: Sequence[str], i: int, kind: str) -> int:
+    """Length of the longest phrase of a kind that starts at `i`, or 0."""
+    if words[i] not in _FIRST[kind]:
+        return 0
+    phrases = _KEYS[kind]
+    return max((n for n in range(1, 6) if i + n <= len(words) and tuple(words[i : i + n]) in phrases), default=0)
+
+
+def _forward(
+    words: Sequence[str], found: Sequence[Span], status: list[State], start: int, commas: frozenset[int]
+) -> None:
+    """Deny the list of names that follows position `start`."""
+    previous, first = start, True
+    for k, span in enumerate(found):
+        i = span.first
+        if i < start or (words[start - 1] == "non" and i > start):
+            continue
+        gap = words[previous:i]
+        comma = any(at in commas for at in range(previous, i + 1)) if not first else False
+        if first:
+            stop = len(gap) > 6 or any(at in commas for at in range(start + 1, i + 1))
+        else:
+            # "no scale, and a blue veil": a new start after "and" with an article.
+            stop = len(gap) > 3 or not _VERBS.isdisjoint(gap) or ("and" in gap and not _ARTICLES.isdisjoint(gap))
+            stop = stop or not (comma or not _LINKS.isdisjoint(gap) or not gap)
+        if stop or not _TURNS.isdisjoint(gap):
+            return
+        if status[k] == "said":
+            status[k] = "denied"
+        if words[start - 1] == "non":
+            return
+        previous, first = span.last, False
+
+
+def _back(words: Sequence[str], found: Sequence[Span], status: list[State], k: int, state: State) -> None:
+    """Give `state` to name `k` and to those joined to it by "and" or "or" before it."""
+    status[k] = state
+    linked = False
+    while k > 0:
+        gap = words[found[k - 1].last : found[k].first]
+        linked = linked or not _LINKS.isdisjoint(gap)
+        if not linked or any(w not in _JOINERS for w in gap):
+            return
+        k -= 1
+        status[k] = state
