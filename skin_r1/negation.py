@@ -13,14 +13,23 @@ _Phrases = frozenset[tuple[str, ...]]
 _OPENERS = (
     "no", "not", "without", "absence of", "absent", "lack", "lack of", "lacking", "free of", "neither", "nor", "never",
     "none of", "negative for", "denies", "denied", "rather than", "instead of", "non", "cannot see", "devoid of",
-    "rules out", "ruled out", "argues against", "against",
+    "rules out", "ruled out", "argues against", "against", "nothing", "none is", "none are", "nowhere", "i miss",
+    "we miss", "miss", "free from", "spared", "sparing",
 )  # fmt: skip
 _CLOSERS = (
     "is absent", "are absent", "absent", "is not", "are not", "was not", "were not", "is lacking", "are lacking",
     "is missing", "are missing", "not seen", "not present", "not visible", "not identified", "not observed",
     "not evident", "not noted", "not found", "not appreciated", "not detected", "is not seen", "are not seen",
     "is not present", "are not present", "is not visible", "are not visible", "cannot be seen", "cannot be identified",
-    "is negative", "none", "is denied", "was ruled out", "is ruled out", "are ruled out", "is excluded",
+    "both absent", "are both absent", "are all absent", "are both missing", "are both lacking", "all absent",
+    "both missing", "all missing", "both lacking", "all lacking", "all looked for", "does not exist", "do not exist",
+    "is negative", "none", "is denied", "is not there", "are not there", "not formed", "have not", "has not",
+    "not developed",
+    "cannot be found", "can not be found", "could not be found", "not apparent", "is nowhere", "are nowhere",
+    "was absent",
+    "were absent", "remain absent", "cannot be made out", "did not appear", "do not appear", "does not appear",
+    "is wanting", "are wanting", "not to be seen", "is out of sight", "do not occur", "not visible", "was ruled out",
+    "is ruled out", "are ruled out", "is excluded",
 )  # fmt: skip
 # After these the finding is neither asserted nor denied.
 _OPEN_ENDS = (
@@ -28,11 +37,14 @@ _OPEN_ENDS = (
     "could not be excluded", "is not excluded", "is not ruled out",
     "not excluded", "is uncertain", "is questionable", "may or may not",
 )  # fmt: skip
-_NOT_NEGATIONS = ("not only", "no doubt", "no longer only", "not uncommon", "not just", "not unlike", "no change in")
+_NOT_NEGATIONS = (
+    "not without", "not free of", "not devoid of", "not lacking", "never without", "no lack of", "not absent",
+    "not only", "no doubt", "no longer only", "not uncommon", "not just", "not unlike", "no change in",
+)  # fmt: skip
 _TURNS = frozenset("but however although though yet while whereas except instead nevertheless".split())
 _VERBS = frozenset(
     "with shows show showing has have there is are was were which reveals despite presence present displays "
-    "prominent marked obvious clear visible some seen suggests suggesting favors favoring it".split()
+    "prominent marked obvious clear visible some seen suggests suggesting favors favoring it favor suggest point fit".split()
 )
 _ARTICLES = frozenset(("a", "an", "the", "there"))
 _LINKS = frozenset(("and", "or", "nor"))
@@ -50,7 +62,10 @@ _KEYS: dict[str, _Phrases] = {
     "not_negations": _keyed(_NOT_NEGATIONS),
 }
 _FIRST = {kind: frozenset(phrase[0] for phrase in phrases) for kind, phrases in _KEYS.items()}
-_STARTS = _FIRST["openers"] | _FIRST["not_negations"]
+_STARTS = _FIRST["openers"] | _FIRST["not_negations"] | {"so"}
+_SUBJECTS = frozenset("they it he she we i this these those".split())
+_PLACES = frozenset("under in on within at of around over inside between near along".split())
+_ASIDE = 12  # words of an apposition at most
 _STOPS = _TURNS | {"and", "or", "with"}
 
 
@@ -61,10 +76,18 @@ def negation(clause: Clause) -> tuple[State, ...]:
     status: list[State] = ["said"] * len(found)
     spent: set[int] = set()  # words of "is not seen" and the like deny what precedes, not what follows
     for k, span in enumerate(found):
-        j = span.last
-        for at in range(j, min(j + 3, len(words))):
-            if at in covered or (at in commas and at > j) or words[at] in _STOPS:
+        j = _after_aside(span, words, commas)
+        reach = 5 if j < len(words) and words[j] in _PLACES else 3
+        for at in range(j, min(j + reach, len(words))):
+            if at in covered or (at in commas and at > j):
                 break
+            if words[at] in _STOPS:  # "lacunae and network are both absent": the second is no name of ours
+                ends = (k_ for k_ in (at + 2, at + 3) if k_ < len(words) and not covered.intersection(range(at, k_)))
+                if words[at] in _LINKS and any(_at(words, k_, "closers") for k_ in ends):
+                    _back(words, found, status, k, "missing")
+                break
+            if at in commas and words[at] in _SUBJECTS:
+                break  # "it does not scale, it is not umbilicated"
             if length := _at(words, at, "open_ends"):
                 _back(words, found, status, k, "open")
             elif (length := _at(words, at, "closers")) and not (at in commas and words[at] == "absent"):
@@ -82,9 +105,26 @@ def negation(clause: Clause) -> tuple[State, ...]:
         elif length := _at(words, i, "openers"):
             _forward(words, found, status, i + length, commas)
             i += length
+        elif words[i] == "so" and words[i + 1 : i + 2] in (("is",), ("are",)) and _missing_before(found, status, i):
+            _forward(words, found, status, i + 2, commas)  # "redness is absent, and so are vesicles"
+            i += 2
         else:
             i += 1
     return tuple(status)
+
+
+def _after_aside(span: Span, words: Sequence[str], commas: frozenset[int]) -> int:
+    """The word after the name, or after "..., the mark of long rubbing, " that stands between it and its verb."""
+    if span.last not in commas:
+        return span.last
+    ends = [at for at in commas if span.last < at <= span.last + _ASIDE]
+    if ends and any(_at(words, min(ends), kind) for kind in ("closers", "open_ends")):
+        return min(ends)
+    return span.last
+
+
+def _missing_before(found: Sequence[Span], status: Sequence[State], at: int) -> bool:
+    return any(state in DENIED for span, state in zip(found, status, strict=True) if span.last <= at)
 
 
 def _at(words: Sequence[str], i: int, kind: str) -> int:
@@ -107,7 +147,10 @@ def _forward(
         gap = words[previous:i]
         comma = any(at in commas for at in range(previous, i + 1)) if not first else False
         if first:
-            stop = len(gap) > 6 or any(at in commas for at in range(start + 1, i + 1))
+            # "no inflammation, redness or scaling": a list may begin with words that are no names of ours.
+            cuts = [start, *sorted(at for at in commas if start < at < i), i]
+            listed = all(b - a <= 2 for a, b in zip(cuts, cuts[1:], strict=False)) and _VERBS.isdisjoint(gap)
+            stop = len(gap) > 6 or (any(at in commas for at in range(start + 1, i + 1)) and not listed)
         else:
             # "no scale, and a blue veil": a new start after "and" with an article.
             stop = len(gap) > 3 or not _VERBS.isdisjoint(gap) or ("and" in gap and not _ARTICLES.isdisjoint(gap))

@@ -13,7 +13,18 @@ from skin_r1.wording import canonical_word, normalize
 _IDLE = (
     "white skin", "black skin", "brown skin", "dark skin", "red flag", "black and white", "brown eyes", "gray hair",
     "white hair", "growth pattern", "blue ink", "scale bar", "large scale", "color scale", "gray scale", "hay fever",
-    "scarlet fever", "fever blister",
+    "scarlet fever", "fever blister", "patch test", "patch tests", "patch testing", "black salve", "red part", "red lip",
+    "white coat", "scale bars", "black box", "growth phase", "growth rate",
+)  # fmt: skip
+# Terms of label lists that are ordinary words, or describe a look, when they stand in prose.
+_LOOKS = (
+    "bald", "baldness", "balding", "bald patch", "bald spot", "open comedones", "closed comedones", "blister", "blisters",
+    "bruise", "bruising", "burn", "infection", "infestation", "inflammatory", "malignant", "normal", "healthy",
+    "normal skin", "healthy skin", "splinter", "stump", "hemorrhage", "wound", "scratch", "scratches", "scrape", "graze",
+    "wrinkle", "wrinkling", "flushing", "blushing", "hairiness", "photosensitivity", "fungal", "fungus", "hyperkeratosis",
+    "parakeratosis", "papulopustular", "seborrheic", "sweet", "clove", "corn", "crab", "carp", "pen", "ten", "ad", "mm",
+    "rime", "cut", "rash", "growth", "lesion", "swelling", "tumor", "neoplasm", "mass", "lump", "bump", "spot",
+    "discoloration", "hyperpigmentation", "hypopigmentation", "pigmentation", "atrophy", "ulceration", "edema",
 )  # fmt: skip
 _PIECE = re.compile(r"[^\W_]+|[.;!?\n,]")
 _ENDS = frozenset(".;!?\n")
@@ -105,6 +116,8 @@ def _lexicon() -> tuple[dict[tuple[str, ...], tuple[str | None, str | None]], di
     out: dict[tuple[str, ...], tuple[str | None, str | None]] = {}
     for names in (tree.narrower, tree.synonyms, tree.names):
         out.update((tuple(text.split()), (None, slug)) for text, slug in names.items())
+    for look in _LOOKS:
+        out.pop(tuple(normalize(look).split()), None)
     out.update((tuple(normalize(text).split()), (None, None)) for text in _IDLE)
     for concept in load_concepts().values():
         for name in (*concept.synonyms, concept.name):

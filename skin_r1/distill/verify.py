@@ -1,27 +1,36 @@
 """What a rationale must pass before a model learns from it."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from skin_r1.concepts import excluded_by, mentions
-from skin_r1.distill.prose import concluded_diagnoses, concluded_malignancies, leak, unseen
-from skin_r1.ontology import load_ontology
+from skin_r1.distill.checks.conclusion import conclusion_fault, early_fault
+from skin_r1.distill.checks.findings import findings_fault
+from skin_r1.distill.checks.held_out import HeldOut, held_out_fault
+from skin_r1.distill.checks.hint import hint_fault
+from skin_r1.distill.checks.prose import read_prose
+from skin_r1.distill.checks.unsafe import unsafe_fault
+from skin_r1.distill.checks.unseen import unseen_fault
 from skin_r1.reading import ParseFailure, Reading, parse
 
+REASONS = (
+    "parse", "diagnosis", "malignancy", "differential", "finding", "contradiction", "early", "unseen", "hint", "unsafe",
+    "test", "teacher",
+)  # fmt: skip
 
-def fault(completion: str, row: Mapping[str, Any], *, answer_only: bool = False) -> str | None:
+
+def fault(
+    completion: str, row: Mapping[str, Any], *, answer_only: bool = False, held_out: HeldOut | None = None
+) -> str | None:
     """Why the completion is not kept, or None.
 
     Args:
         completion: the teacher's text.
         row: the Case that it is about.
         answer_only: the case has no annotation, so no finding may be claimed at all.
+        held_out: what of the test cases must not be repeated.
 
     Returns:
-        A reason that begins with its kind and a colon: `parse`, `diagnosis`, `malignancy`, `differential`, `finding`,
-        `contradiction`, `unseen` (histology, touch or history that the case does not give), `hint` (the reasoning
-        betrays that the answer was given).
+        A reason that begins with its kind, one of `REASONS`, and a colon. `docs/distillation.md` tells what each means.
     """
     reading = parse(completion)
     if isinstance(reading, ParseFailure):
@@ -29,7 +38,44 @@ def fault(completion: str, row: Mapping[str, Any], *, answer_only: bool = False)
     if answer_only:  # its reasoning says only that there is none
         return _answer_fault(reading, row, frozenset())
     present = frozenset(row["concepts_present"])
-    return _answer_fault(reading, row, present) or _prose_fault(reading, row, present)
+    if found := _answer_fault(reading, row, present):
+        return found
+    answer = reading.diagnosis_slug or row["diagnosis"]
+    return prose_fault(reading.think, row, answer, reading.malignancy, held_out=held_out)
+
+
+def prose_fault(
+    think: str,
+    row: Mapping[str, Any],
+    answer: str | None,
+    malignancy: str | None,
+    *,
+    held_out: HeldOut | None = None,
+) -> str | None:
+    """What is wrong in the reasoning, or None.
+
+    Args:
+        think: the reasoning.
+        row: the Case; without annotation nothing is known of its findings.
+        answer: slug that the reasoning has to come to; None where it is unknown.
+        malignancy: what the answer says of it.
+        held_out: as for `fault`.
+    """
+    prose = read_prose(think)
+    if betrayed := hint_fault(prose):
+        return f"hint: the reasoning says {betrayed!r}"
+    if held_out is not None and (close := held_out_fault(think, row.get("group"), held_out)):
+        return f"test: {close}"
+    if advice := unsafe_fault(prose, malignancy or "indeterminate"):
+        return f"unsafe: the reasoning says {advice!r}"
+    if claim := unseen_fault(prose, row):
+        return f"unseen: the reasoning claims {claim!r}, which neither the image nor the given history shows"
+    if answer is not None:
+        if named := early_fault(prose, answer):
+            return f"early: the reasoning names {named!r} before any evidence"
+        if other := conclusion_fault(prose, answer, malignancy, str(row.get("history") or "")):
+            return f"contradiction: {other}"
+    return findings_fault(prose, row)
 
 
 def _answer_fault(reading: Reading, row: Mapping[str, Any], present: frozenset[str]) -> str | None:
@@ -53,31 +99,3 @@ def _answer_fault(reading: Reading, row: Mapping[str, Any], present: frozenset[s
     if present and not claimed:
         return f"finding: none is named, {len(present)} are annotated as present"
     return None
-
-
-def _prose_fault(reading: Reading, row: Mapping[str, Any], present: frozenset[str]) -> str | None:
-    """What is wrong in the reasoning."""
-    think = reading.think
-    for mention in mentions(think):
-        said = think[mention.start : mention.end]
-        if mention.negated and mention.slug in present:
-            return f"contradiction: the reasoning denies {said!r}, which is present"
-        if not mention.negated and mention.slug not in present and not _spoken_of(mention.slug, present):
-            return f"finding: the reasoning claims {said!r}, which is not annotated as present"
-    if betrayed := leak(think):
-        return f"hint: the reasoning says {betrayed!r}"
-    if claim := unseen(think, row.get("history") or ""):
-        return f"unseen: the reasoning claims {claim!r}, which neither the image nor the given history shows"
-    ontology = load_ontology()
-    for said, slug in concluded_diagnoses(think):
-        if slug != row["diagnosis"] and slug not in ontology.ancestors(row["diagnosis"]):
-            return f"contradiction: the reasoning concludes {said!r}, the answer is {row['diagnosis']}"
-    for said in concluded_malignancies(think):
-        if said != row["malignancy"]:
-            return f"contradiction: the reasoning concludes {said!r}, the answer is {row['malignancy']}"
-    return None
-
-
-def _spoken_of(slug: str, present: frozenset[str]) -> bool:
-    """A part of a present finding's own name ("pigment" in a pigment network) is no claim of its own."""
-    return any(re.search(rf"\b{re.escape(slug)}\b", other) for other in present) and not excluded_by(slug) & present

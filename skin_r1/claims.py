@@ -1,0 +1,256 @@
+"""What a text claims of the lesion, and what it merely says of a disease.
+
+"Scale is seen" claims scale. "Psoriasis would show scale" and "the scale of psoriasis" claim none; "no scale" denies it,
+"scale cannot be excluded" leaves it open. "This fits psoriasis" concludes it, "psoriasis is less likely" turns it down, and
+"psoriasis or eczema?" only weighs both. The reader goes by cue words around the names that `skin_r1.scan` finds, clause by
+clause; it is for English prose of a teacher or a model.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from skin_r1.negation import DENIED, State, negation
+from skin_r1.scan import Clause, Span, clauses
+
+Stance = Literal["said", "denied", "open", "general", "concluded", "leaning", "weighed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A name in a text and what the text does with it.
+
+    Attributes:
+        slug: of the finding or the diagnosis.
+        kind: `finding` or `diagnosis`.
+        start, end: its characters in the text.
+        stance: findings are `said`, `denied`, `open` or `general` (said of a disease, or of what would be); diagnoses are
+            `concluded` ("this is"), `leaning` ("suggests", "fits"), `denied` ("less likely", "ruled out") or `weighed`.
+        clause: number of its clause, from 0.
+        question: its clause is a question.
+    """
+
+    slug: str
+    kind: Literal["finding", "diagnosis"]
+    start: int
+    end: int
+    stance: Stance
+    clause: int
+    question: bool
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Words that lead back to this lesion: what follows is said of it.
+_HERE = _words(
+    "here this image picture photo photograph lesion i we seen visible see because since given due despite "
+    "there supported suggested favored favoured indicated explain account but however although though while whereas yet "
+    "instead nevertheless observed noted notice"
+)
+_TURNS = _words("but however although though while whereas yet instead nevertheless because since given due despite")
+# Words after which a finding is what would be, not what is.
+_SUPPOSED = _words(
+    "would should if expected expect typically usually classically commonly generally frequently often characteristically "
+    "hallmark were taken mistaken resemble resembles resembling mimic mimics"
+)
+_VERBS = _words("is are was were has have show see seen cover lie stand make so")
+_HERE_IN_LIST = _words("here this image described observed case current")
+_SOUGHT, _UNFOUND = (
+    _words("looked searched look search looking searching"),
+    _words("none not nothing vain without no never"),
+)
+_OF_DISEASE = _words(
+    "typical characteristic classic classical common rare unusual usual uncommon expected hallmark pathognomonic "
+    "diagnostic specific unexpected atypical exceptional seldom foreign"
+)
+_AFFIRM = _words("present seen visible noted evident found observed apparent clear obvious")
+_STRONG = (
+    "this is", "it is", "diagnosis is", "answer is", "i conclude", "conclude", "we conclude", "diagnosis of",
+    "diagnosis",
+    "confirm", "this represent", "therefore", "hence", "thus", "i call", "settle on", "diagnostic of", "must be",
+    "lesion is", "conclusion is", "has to be", "have to be", "can only be", "could only be", "result", "dealing with",
+    "looking at", "concluding", "impression is", "final diagnosis",
+)  # fmt: skip
+_WEAK = (
+    "suggest", "suggesting", "suggestive of", "point to", "pointing to", "point toward", "point towards", "fit",
+    "fitting",
+    "indicate", "indicating", "favor", "favour", "favoring", "favouring", "mean", "meaning", "consistent with",
+    "compatible with", "characteristic of", "typical of", "keeping with", "most likely", "speak for", "speaking for",
+    "support", "supporting", "argue for", "probably", "likely", "lead to", "leading to", "in favor of", "match",
+    "matching", "consistent", "best explained by", "explained by", "lean toward", "remain", "leave", "leaving",
+    "stay with",
+    "typical for", "classic for", "agree with", "is probably", "add up to", "diagnosi of", "amount to",
+)  # fmt: skip
+# "does not fit melanoma", "rather than", "less likely", "would suggest": no conclusion.
+_UNSAID = _words(
+    "not no never nor neither without rather less unlikely against would could may might if than exclude excludes "
+    "excluding initially first glance tempting whether consider considered considering alternative versus vs instead "
+    "unlike mimic mimics tempted thought resemble resembles can wrongly mistaken"
+)
+_MAYBE = _words("may might could whether if")
+_DOWN = _words(
+    "less unlikely improbable excluded against poorly weaker discarded rejected implausible not no "
+    "remote worse dismissed cannot fails fail"
+)
+_UP = _words("likely best favored favoured probable confirmed fit supported explain diagnosis win wins prevail winner")
+_FILL = _words(
+    "a an the most likely probably clearly typical of diagnosis probable early classic strongly best more highly very either "
+    "rather quite case simple common picture pattern to toward with by for is form kind type ordinary well"
+)
+
+
+def _phrases(texts: Sequence[str]) -> frozenset[tuple[str, ...]]:
+    return frozenset(tuple(text.split()) for text in texts)
+
+
+_STRONG_KEYS, _WEAK_KEYS = _phrases(_STRONG), _phrases(_WEAK)
+_OTHER = _words("no other")
+_GENERIC_KEYS = _phrases(("typical of", "characteristic of", "typical for", "classic for"))
+
+
+@lru_cache(maxsize=4096)
+def claims(text: str) -> tuple[Claim, ...]:
+    """Every finding and diagnosis that the text names, in order, with its stance."""
+    out: list[Claim] = []
+    line_of_disease, end = False, 0
+    for number, clause in enumerate(clauses(text)):
+        if number == 0 or "\n" in text[end : clause.starts[0]]:
+            line_of_disease = _titled(clause, text)
+        end = clause.ends[-1]
+        if not clause.spans:
+            continue
+        states = negation(clause)
+        stances: list[Stance] = []
+        for k, span in enumerate(clause.spans):
+            if span.diagnosis is not None:
+                stances.append(_of_diagnosis(clause, span, states[k]))
+            elif span.finding is not None:
+                stances.append(_of_finding(clause, k, states[k], stances))
+            else:
+                stances.append("open")
+        if line_of_disease and _HERE_IN_LIST.isdisjoint(clause.words):
+            stances = [
+                "general" if span.finding else stance for span, stance in zip(clause.spans, stances, strict=True)
+            ]
+        for span, stance in zip(clause.spans, stances, strict=True):
+            slug = span.finding or span.diagnosis
+            if slug is not None:
+                kind: Literal["finding", "diagnosis"] = "finding" if span.finding else "diagnosis"
+                start, end = clause.starts[span.first], clause.ends[span.last - 1]
+                out.append(Claim(slug, kind, start, end, stance, number, clause.question))
+    return tuple(out)
+
+
+def _titled(clause: Clause, text: str) -> bool:
+    """True for a line such as "- Psoriasis: silvery scale, no crust": a list of candidates, each with its own signs."""
+    first = clause.spans[0] if clause.spans else None
+    if first is None or first.diagnosis is None or first.first > 3:
+        return False
+    return text[clause.ends[first.last - 1] :].lstrip(" )*").startswith((":", "(", "\u2013", "\u2014", "- "))
+
+
+def _of_diagnosis(clause: Clause, span: Span, state: State) -> Stance:
+    words = clause.words
+    if "than" in words[max(0, span.first - 3) : span.first] and _OTHER.issubset(words[: span.first]):
+        return "concluded"  # "no other disease than X explains it"
+    if state in DENIED:
+        return "denied"
+    if state == "open":
+        return "weighed"
+    start = span.first
+    while start > 0 and words[start - 1] in _FILL and start not in clause.commas:
+        start -= 1
+    stance: Stance = "weighed"
+    # The cue may end inside the filling words: "is most likely a melanoma".
+    for end in range(span.first, start - 1, -1):
+        for length in (3, 2, 1):
+            key = words[end - length : end] if end >= length else ()
+            if key in _STRONG_KEYS or key in _WEAK_KEYS:
+                part = words[_part_start(clause, end - length, span) : end]
+                if key in _GENERIC_KEYS and any(s.finding and s.last <= end for s in clause.spans):
+                    return "weighed"  # "scale is typical of psoriasis" concludes nothing
+                if _UNSAID.isdisjoint(part) and _MAYBE.isdisjoint(words[:end]):
+                    return "concluded" if key in _STRONG_KEYS else "leaning"
+                stance = "denied" if not _DOWN.isdisjoint(part) else "weighed"
+    after = words[span.last : span.last + 5]
+    for at, word in enumerate(after):
+        if span.last + at in clause.commas or word in _TURNS or word in ("would", "could", "might", "may"):
+            break
+        if word in _DOWN:
+            return "denied"
+        if word in _UP and stance == "weighed":
+            before = words[_part_start(clause, span.first, span) : span.first]
+            return "leaning" if _UNSAID.isdisjoint(before) and "than" not in before else stance
+    return stance
+
+
+def _part_start(clause: Clause, at: int, span: Span) -> int:
+    """Start of the part of the clause that holds word `at`: after a comma, and after an earlier diagnosis."""
+    names = (name.last for name in clause.spans if name.diagnosis is not None and name.last <= at and name is not span)
+    return max([*(comma for comma in clause.commas if comma <= at), *names], default=0)
+
+
+def _of_finding(clause: Clause, k: int, state: State, stances: Sequence[Stance]) -> Stance:
+    if state == "open":
+        return "open"
+    if state == "missing":
+        return "denied"
+    plain: Stance = "denied" if state == "denied" else "said"
+    words, span = clause.words, clause.spans[k]
+    after = words[span.last : span.last + 5]
+    seen = not _AFFIRM.isdisjoint(after[:4]) and (_UNFOUND | _SUPPOSED | {"in"}).isdisjoint(after)
+    if plain == "said" and seen:
+        return "said"
+    if plain == "said" and "here" in words[span.last : span.last + 8]:
+        return "said"  # "often shows leaf-like areas, as it does here"
+    if _would_follows(words, span.last):
+        return "general"
+    if plain == "denied" and words[max(0, span.first - 2) : span.first] in (("come", "with"), ("go", "with")):
+        return "general"  # "bites do not come with fever"
+    at, other = span.first - 1, k - 1
+    while at >= 0:
+        if other >= 0 and clause.spans[other].first <= at < clause.spans[other].last:
+            name = clause.spans[other]
+            if name.diagnosis is not None:
+                if stances[other] in ("concluded", "leaning"):
+                    break
+                return "general"
+            at, other = name.first - 1, other - 1
+            continue
+        if words[at] in _SUPPOSED:
+            return "general"
+        if words[at] in _SOUGHT and words[at + 1 : at + 2] == ("for",):
+            rest = words[span.last :]
+            return plain if _UNFOUND.isdisjoint(rest) else "denied"
+        if words[at] == "none" and words[at + 1 : at + 2] in (("is",), ("are",)):
+            break
+        if words[at] in _HERE:
+            break
+        at -= 1
+    return "general" if _said_of_disease(clause, k, after) else plain
+
+
+def _would_follows(words: Sequence[str], start: int) -> bool:
+    """True when the finding is the subject of "would" or "might": "pustules and erosions would make it candidiasis"."""
+    for word in words[start : start + 8]:
+        if word in ("would", "might"):
+            return True
+        if word in _VERBS or word in _TURNS:
+            return False
+    return False
+
+
+def _said_of_disease(clause: Clause, k: int, after: Sequence[str]) -> bool:
+    """True when a diagnosis follows with such a link: "is typical of psoriasis", "the scale of psoriasis"."""
+    following = next((s for s in clause.spans[k + 1 :] if s.diagnosis is not None), None)
+    if following is None:
+        return False
+    between = clause.words[clause.spans[k].last : following.first]
+    if any(word in between for word in ("this", "here")):
+        return False
+    if not _OF_DISEASE.isdisjoint(between) and len(between) <= 8:
+        return True
+    return len(between) <= 3 and bool(between) and between[0] in ("of", "in") and bool(after)

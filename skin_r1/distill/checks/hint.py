@@ -1,0 +1,41 @@
+"""Does the reasoning betray that its writer was told the answer?"""
+
+import re
+
+from skin_r1.distill.checks.cues import possible_cues
+from skin_r1.distill.checks.prose import Prose
+
+# Long runs of the instructions' own words are copied, not reasoned.
+_RUN = 6
+_INSTRUCTIONS = (
+    "write the reasoning that leads from these findings to the diagnosis as if you saw only the image use the findings exact "
+    "names claim no other finding do not mention annotations or that the diagnosis was given",
+    "first reason inside think tags about what you see and what it suggests and what else it could be and why that is less "
+    "likely then answer with one json object that holds findings as a list of what is seen and differential as a list of "
+    "other diagnoses with the most likely first",
+)
+
+
+def _runs(text: str) -> frozenset[tuple[str, ...]]:
+    words = re.findall(r"[a-z]+", text.lower())
+    return frozenset(tuple(words[i : i + _RUN]) for i in range(len(words) - _RUN + 1))
+
+
+# "No history is given", "as told in the history": what a case may say of itself.
+_HISTORY = re.compile(
+    r"\b(?:history|treatments?|information|complaints?|age|symptoms?|patient's question)\b", re.IGNORECASE
+)
+_COPIED = frozenset(run for text in _INSTRUCTIONS for run in _runs(text))
+_COPIED_FIRST = frozenset(run[0] for run in _COPIED)
+
+
+def hint_fault(prose: Prose) -> str | None:
+    """The first words that only a writer who was told the answer would use, or None."""
+    for cue in possible_cues(prose, "hint"):
+        for found in cue.pattern.finditer(prose.text):
+            if not _HISTORY.search(prose.text, max(0, found.start() - 60), found.end() + 40):
+                return found[0]
+    if {"tags", "json", "exac", "ment"}.isdisjoint(prose.stems):
+        return None
+    copied = _runs(prose.text) & _COPIED
+    return " ".join(min(copied)) if copied else None

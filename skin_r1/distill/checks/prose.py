@@ -1,0 +1,98 @@
+"""A reasoning text read once for all checks: its sentences, the beginnings of its words, its claims."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from skin_r1.claims import Claim, claims
+
+_SENTENCE = re.compile(r"[^.;!?\n]+[.;!?\n]?")
+_WORD = re.compile(r"[^\W_]+")
+# Words that lead back from a disease to this patient.
+_BACK = re.compile(
+    r"\b(?:here|this|the (?:patient|lesion|history)|but|because|although|while|whereas|however|these)\b", re.IGNORECASE
+)
+STEM = 4  # letters of a word that are compared
+
+
+def _any_of(*patterns: str) -> re.Pattern[str]:
+    """One of several patterns, as whole words, ignoring case; spaces in `patterns` separate, `_` stands for a space."""
+    words = [word.replace("_", " ") for group in patterns for word in group.split()]
+    return re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE)
+
+
+# A statement of what would be, of diseases in general, or of what should be done: no claim about this patient.
+_SUPPOSED = _any_of(
+    r"would should could might may can cannot if whether unless as_long_as will must ought",
+    r"recommend\w* advis\w+ advice consider\w* ask(?:ing|ed)?_(?:about|whether|for) needs? needed refer\w* warrant\w*",
+    r"requires? required unknown not_(?:known|given|stated|available|provided|told|been)",
+    r"not_(?:\w+_)?(?:mentioned|described|specified|visible_here)",
+    r"to_(?:confirm|be_confirmed|exclude|rule|decide|settle|clarify|check|be_sure|see|corroborate)",
+    r"next_steps? next(?!_to) worth urgent\w* indicated essential critical crucial important definitive mandatory imperative",
+    r"vital prompt this_week today soon at_once immediately promptly without_delay same[-_]day plan please belongs?_to",
+    r"helpful useful in_order due arrange\w* pending rests?_on depends?_on only_by remains?_to",
+)
+# Inferences from what is seen, and conditions: no claim to have been told.
+INFERRED = _any_of(
+    r"possibl[ey] perhaps potential\w* presum\w+ suggest\w* indicat\w+ impl(?:y|ies|ying) when probably likely known_for",
+    r"caused_by due_to",
+)
+_OFTEN = _any_of(
+    r"usually typically often commonly frequently generally classically sometimes tends?_to rarely seldom as_a_rule"
+)
+_MANY = re.compile(
+    r"\b(?:these|such|most|many) (?:\w+ )?\w+s |\b(?:the|this) (?:condition|disease|disorder|tumou?r)\b|\bthey\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Prose:
+    """A reasoning text with what the checks ask of it.
+
+    Attributes:
+        text: the reasoning.
+        stems: the first `STEM` letters of each of its words, in lower case.
+        claims: `skin_r1.claims.claims` of it.
+    """
+
+    text: str
+    stems: frozenset[str]
+    claims: tuple[Claim, ...]
+
+    def sentences(self) -> Iterator[re.Match[str]]:
+        """Its stretches between full stops, semicolons, question and exclamation marks and line ends."""
+        yield from _SENTENCE.finditer(self.text)
+
+    def of_disease(self, start: int, at: int) -> bool:
+        """True when a diagnosis that is not concluded is named between `start` and `at`: the words after it are its own."""
+        before = [c for c in self.claims if c.kind == "diagnosis" and start <= c.start < at]
+        if not before or before[-1].stance in ("concluded", "leaning"):
+            return False
+        return _BACK.search(self.text[before[-1].end : at]) is None
+
+
+@lru_cache(maxsize=1024)
+def read_prose(text: str) -> Prose:
+    """Read a reasoning text."""
+    return Prose(text, stems_of(text), claims(text))
+
+
+def stems_of(text: str) -> frozenset[str]:
+    """The first `STEM` letters of each word, in lower case."""
+    return frozenset(word[:STEM] for word in _WORD.findall(text.lower()))
+
+
+def often(prose: Prose, sentence: re.Match[str]) -> bool:
+    """True when the sentence says what a disease that it names does as a rule."""
+    if (found := _OFTEN.search(sentence[0])) is None:
+        return False
+    if _MANY.search(sentence[0][: found.start()]):
+        return True
+    return any(c.kind == "diagnosis" and sentence.start() <= c.start < sentence.end() for c in prose.claims)
+
+
+def supposed(sentence: str) -> bool:
+    """True when the sentence says what would be, what diseases do in general, or what should be done."""
+    return _SUPPOSED.search(sentence) is not None

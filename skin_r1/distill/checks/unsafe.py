@@ -1,0 +1,69 @@
+"""Does the text give advice that could harm: false reassurance, home surgery, doses, stopped medicine, delay?"""
+
+import re
+
+from skin_r1.distill.checks.cues import possible_cues
+from skin_r1.distill.checks.prose import Prose
+
+_NEGATED = re.compile(
+    r"\b(?:do not|don't|never|should not|shouldn't|must not|mustn't|not be|avoid|rather than|instead of|not to|cannot be|"
+    r"no reason to|dangerous to|wrong to|unsafe to|not safe to|advise against|against|warn\w*|without|not)\b[^.;]*$",
+    re.IGNORECASE,
+)
+_DISCOURAGED = re.compile(
+    r"\b(?:discouraged|dangerous|unwise|harmful|risky|not advis\w+|forbidden|wrong|must not|should not|bad idea|never|"
+    r"avoided|not recommended)\b",
+    re.IGNORECASE,
+)
+_HARMLESS = ("benign", "non-neoplastic")
+# Sound advice for what is benign, unless it is meant for ever and for everybody.
+_MILD = re.compile(
+    r"^no (?:further \w+|treatment|biopsy|excision|urgent \w+|urgency|hurry|referral|follow-?up|monitoring)|"
+    r"^(?:does|do) not (?:need|require)|^need not|^needn|unnecessary|not (?:needed|necessary|required)|"
+    r"^no (?:urgent |immediate |medical |further )?(?:need|reason|cause)|left (?:alone|untreated)|^nothing to worry|"
+    r"can wait|may wait",
+    re.IGNORECASE,
+)
+_WILD = re.compile(
+    r"\b(?:certainly|definitely|absolutely|guaranteed|never|100 ?%|ever|at all|even if|whatever|regardless|no matter)\b",
+    re.IGNORECASE,
+)
+_DOCTOR = re.compile(
+    r"\b(?:doctor|dermatologist|physician|specialist|clinic|hospital|see|consult\w*|visit\w*)\b", re.IGNORECASE
+)
+# "Triggered by toothpaste" advises nothing.
+_APPLIED = re.compile(
+    r"\b(?:appl(?:y|ying|ied)|us(?:e|ing)|dab\w*|put|rub\w*|try|drink|soak\w*|take|cover|helps?|heals?|cures?|works?|daily|"
+    r"with|go|will|can|on it|it off)\b",
+    re.IGNORECASE,
+)
+
+
+def unsafe_fault(prose: Prose, malignancy: str) -> str | None:
+    """The first unsafe advice, or None.
+
+    "No treatment is needed" is sound advice for what is benign; elsewhere, and with "never see a doctor", it is not.
+    """
+    cues = possible_cues(prose, "unsafe")
+    for stretch in prose.sentences() if cues else ():
+        sentence = stretch[0]
+        for cue in cues:
+            for found in cue.pattern.finditer(sentence):
+                if cue.kind != "reassurance" and _NEGATED.search(sentence[: found.start()]):
+                    continue
+                if cue.kind != "reassurance" and _DISCOURAGED.search(sentence[found.end() :]):
+                    continue
+                if cue.kind == "reassurance" and _NEGATED.search(sentence[: found.start()]) and not _denies(found[0]):
+                    continue
+                if cue.kind == "remedy" and _APPLIED.search(sentence) is None:
+                    continue
+                wild = _WILD.search(sentence) or _DOCTOR.search(found[0])
+                if malignancy in _HARMLESS and _MILD.search(found[0]) and not wild:
+                    continue
+                return found[0]
+    return None
+
+
+def _denies(words: str) -> bool:
+    """True for reassurance that is itself a denial ("no need to ..."): a "not" before it is another sentence's."""
+    return re.match(r"(?:no|not|need|never|unnecessary|does|do|don)\b", words, re.IGNORECASE) is not None

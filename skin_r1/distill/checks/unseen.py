@@ -1,0 +1,115 @@
+"""Does the reasoning claim what neither the image nor the given history shows: histology, touch, tests, a patient's story?
+
+Advice about a next step ("a biopsy would decide"), what diseases do in general ("melanoma often bleeds") and what the
+history tells are no such claims.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from skin_r1.concepts import mentions
+from skin_r1.distill.checks.cues import possible_cues
+from skin_r1.distill.checks.prose import INFERRED, STEM, Prose, often, stems_of, supposed
+
+_VIEWS = {"dermoscopy": "clinical", "another view": "dermoscopic"}  # kind of cue -> the images that do not show it
+_INFERABLE = ("symptom", "duration", "history")
+_PERSON = ("age",)  # said of one person, whatever else the sentence says
+_DENIED = re.compile(r"\b(?:no|not|without|nor|unknown|absent|absence|lack\w*|neither|none)\b", re.IGNORECASE)
+_WORD = re.compile(r"[^\W_]+")
+_UNITS = ("day", "week", "month", "year", "decade")
+_NUMBERS = frozenset("two three four five six seven eight nine ten twelve twenty thirty".split())
+_IDLE = frozenset(
+    "the this that with from have been over last past about some many several after since patient history known reports "
+    "report years year months month weeks week days day for and has had was her his she aged".split()
+)
+_SEXES = (
+    {"he", "his", "man", "male", "boy", "gentleman", "father"},
+    {"she", "her", "hers", "woman", "female", "girl", "lady"},
+)
+_AGES = {
+    "elderly": (60, 130), "older": (50, 130), "young": (0, 40), "adult": (18, 130), "child": (0, 17), "infant": (0, 2),
+    "newborn": (0, 1), "neonate": (0, 1), "toddler": (0, 4), "baby": (0, 2), "teenager": (12, 20), "adolescent": (10, 20),
+    "middle": (35, 65), "boy": (0, 18), "girl": (0, 18), "pediatric": (0, 18),
+}  # fmt: skip
+_CHILDREN = frozenset("child toddler infant baby boy girl newborn schoolchild son daughter pupil".split())
+_OTHERS = frozenset(
+    "smoker farmer gardener nurse fisherman sailor athlete diabetic pregnant immunosuppressed immunocompromised".split()
+)
+
+
+def unseen_fault(prose: Prose, row: Mapping[str, Any]) -> str | None:
+    """The first claim that needs histology, touch, a test, another view or a history that was not given, or None."""
+    cues = [
+        cue
+        for cue in possible_cues(prose, "unseen")
+        if _VIEWS.get(cue.kind, row.get("modality")) == row.get("modality")
+    ]
+    if not cues:
+        return None
+    history = str(row.get("history") or "")
+    present = frozenset(row.get("concepts_present") or ())
+    asked = False
+    for stretch in prose.sentences():
+        sentence, start = stretch[0], stretch.start()
+        if sentence.endswith("?"):
+            asked = supposed(sentence)  # "What next? A biopsy."
+            continue
+        excused = supposed(sentence) or often(prose, stretch) or asked
+        for cue in cues:
+            if excused and cue.kind not in _PERSON:
+                continue
+            for found in cue.pattern.finditer(sentence):
+                if cue.kind not in _PERSON and prose.of_disease(start, start + found.start()):
+                    continue
+                if cue.kind in _INFERABLE and INFERRED.search(sentence):
+                    continue
+                if cue.kind == "symptom" and (_DENIED.search(sentence) or _annotated(found[0], present)):
+                    continue
+                if not _told(found, sentence, history, cue.kind):
+                    return found[0]
+        asked = False
+    return None
+
+
+def _annotated(words: str, present: frozenset[str]) -> bool:
+    return any(mention.slug in present for mention in mentions(words))
+
+
+def _told(found: re.Match[str], sentence: str, history: str, kind: str) -> bool:
+    """True when the history tells it: the same numbers, and a content word of the claim or right after it."""
+    if not history:
+        return False
+    told = stems_of(history)
+    numbers = re.findall(r"\d+", found[0])
+    if numbers:
+        return all(number in re.findall(r"\d+", history) for number in numbers)
+    if kind in _PERSON:
+        return _same_person(found[0].lower(), history.lower())
+    after = sentence[found.end() : found.end() + 50]
+    own = _content(found[0])
+    if own and any(word[:STEM] in told for word in own):
+        return _NUMBERS.isdisjoint(own) or not _NUMBERS.intersection(own) - set(_WORD.findall(history.lower()))
+    if own and (kind != "duration" or not _NUMBERS.isdisjoint(own)):
+        return False
+    units = [word for word in _WORD.findall(found[0].lower()) if word.rstrip("s") in _UNITS]
+    return any(word[:STEM] in told for word in units or _content(after)[:3])
+
+
+def _content(text: str) -> list[str]:
+    return [word for word in _WORD.findall(text.lower()) if len(word) > 3 and word not in _IDLE]
+
+
+def _same_person(claim: str, history: str) -> bool:
+    """True when the history gives the sex, age and way of life that the claim speaks of."""
+    words, known = set(_WORD.findall(claim)), set(_WORD.findall(history))
+    for sex, other in (_SEXES, _SEXES[::-1]):
+        if words & sex and (known & other or not known & sex):
+            return False
+    ages = [int(number) for number in re.findall(r"\d{1,3}", history)]
+    for word in words & _AGES.keys():
+        low, high = _AGES[word]
+        young = high <= 18 and not known.isdisjoint(_CHILDREN)
+        if word not in known and not young and not any(low <= age <= high for age in ages[:1]):
+            return False
+    return words & _OTHERS <= known
