@@ -47,21 +47,24 @@ def _words(text: str) -> frozenset[str]:
 # Words that lead back to this lesion: what follows is said of it.
 _HERE = _words(
     "here this image picture photo photograph lesion i we seen visible see because since given due despite "
-    "there supported suggested favored favoured indicated explain account but however although though while whereas yet "
+    "there supported suggested favored favoured indicated explain account but however although though while "
+    "whereas yet "
     "instead nevertheless observed noted notice"
 )
 _TURNS = _words("but however although though while whereas yet instead nevertheless because since given due despite")
 # Words after which a finding is what would be, not what is.
 _SUPPOSED = _words(
-    "would should if expected expect typically usually classically commonly generally frequently often characteristically "
+    "would should if expected expect typically usually classically commonly generally frequently often "
+    "characteristically "
     "hallmark were taken mistaken resemble resembles resembling mimic mimics"
 )
 _VERBS = _words("is are was were has have show see seen cover lie stand make so")
+_BE, _DESCRIBING = _words("is are was were be also clearly easily well"), _words("describe call say name speak")
+_IN_GENERAL = _words("do does grow never tend usually seldom rarely often")
+_AS_HERE, _THE = _words("does do as also is are seen present too"), _words("the my final leading working likeliest")
 _HERE_IN_LIST = _words("here this image described observed case current")
-_SOUGHT, _UNFOUND = (
-    _words("looked searched look search looking searching"),
-    _words("none not nothing vain without no never"),
-)
+_SOUGHT = _words("looked searched look search looking searching checked attention sought")
+_UNFOUND = _words("none not nothing vain without no never neither")
 _OF_DISEASE = _words(
     "typical characteristic classic classical common rare unusual usual uncommon expected hallmark pathognomonic "
     "diagnostic specific unexpected atypical exceptional seldom foreign"
@@ -93,11 +96,12 @@ _UNSAID = _words(
 _MAYBE = _words("may might could whether if")
 _DOWN = _words(
     "less unlikely improbable excluded against poorly weaker discarded rejected implausible not no "
-    "remote worse dismissed cannot fails fail"
+    "remote worse dismissed fails fail"
 )
 _UP = _words("likely best favored favoured probable confirmed fit supported explain diagnosis win wins prevail winner")
 _FILL = _words(
-    "a an the most likely probably clearly typical of diagnosis probable early classic strongly best more highly very either "
+    "a an the most likely probably clearly typical of diagnosis probable early classic strongly best more "
+    "highly very either "
     "rather quite case simple common picture pattern to toward with by for is form kind type ordinary well"
 )
 
@@ -107,7 +111,7 @@ def _phrases(texts: Sequence[str]) -> frozenset[tuple[str, ...]]:
 
 
 _STRONG_KEYS, _WEAK_KEYS = _phrases(_STRONG), _phrases(_WEAK)
-_OTHER = _words("no other")
+_NONE = _words("no nothing none")
 _GENERIC_KEYS = _phrases(("typical of", "characteristic of", "typical for", "classic for"))
 
 
@@ -115,10 +119,12 @@ _GENERIC_KEYS = _phrases(("typical of", "characteristic of", "typical for", "cla
 def claims(text: str) -> tuple[Claim, ...]:
     """Every finding and diagnosis that the text names, in order, with its stance."""
     out: list[Claim] = []
-    line_of_disease, end = False, 0
+    line_of_disease, missing, end = False, False, 0
     for number, clause in enumerate(clauses(text)):
         if number == 0 or "\n" in text[end : clause.starts[0]]:
             line_of_disease = _titled(clause, text)
+            if not clause.spans and text[clause.ends[-1] :].lstrip(" *:_").startswith("\n"):  # a heading
+                missing = _headed_missing(clause.words)
         end = clause.ends[-1]
         if not clause.spans:
             continue
@@ -135,6 +141,8 @@ def claims(text: str) -> tuple[Claim, ...]:
             stances = [
                 "general" if span.finding else stance for span, stance in zip(clause.spans, stances, strict=True)
             ]
+        if missing:
+            stances = ["denied" if stance == "said" else stance for stance in stances]
         for span, stance in zip(clause.spans, stances, strict=True):
             slug = span.finding or span.diagnosis
             if slug is not None:
@@ -142,6 +150,13 @@ def claims(text: str) -> tuple[Claim, ...]:
                 start, end = clause.starts[span.first], clause.ends[span.last - 1]
                 out.append(Claim(slug, kind, start, end, stance, number, clause.question))
     return tuple(out)
+
+
+def _headed_missing(words: Sequence[str]) -> bool:
+    """True for a heading such as "What is not seen": the list below it is denied."""
+    return not {"absent", "missing", "lacking", "negative"}.isdisjoint(words) or (
+        "not" in words and not {"seen", "visible", "present", "found", "observed"}.isdisjoint(words)
+    )
 
 
 def _titled(clause: Clause, text: str) -> bool:
@@ -154,7 +169,8 @@ def _titled(clause: Clause, text: str) -> bool:
 
 def _of_diagnosis(clause: Clause, span: Span, state: State) -> Stance:
     words = clause.words
-    if "than" in words[max(0, span.first - 3) : span.first] and _OTHER.issubset(words[: span.first]):
+    before = words[: span.first]
+    if "than" in before[-4:] and "other" in before and not _NONE.isdisjoint(before):
         return "concluded"  # "no other disease than X explains it"
     if state in DENIED:
         return "denied"
@@ -181,6 +197,8 @@ def _of_diagnosis(clause: Clause, span: Span, state: State) -> Stance:
             break
         if word in _DOWN:
             return "denied"
+        if word == "diagnosis" and after[at - 1] not in _THE:
+            continue
         if word in _UP and stance == "weighed":
             before = words[_part_start(clause, span.first, span) : span.first]
             return "leaning" if _UNSAID.isdisjoint(before) and "than" not in before else stance
@@ -201,11 +219,20 @@ def _of_finding(clause: Clause, k: int, state: State, stances: Sequence[Stance])
     plain: Stance = "denied" if state == "denied" else "said"
     words, span = clause.words, clause.spans[k]
     after = words[span.last : span.last + 5]
-    seen = not _AFFIRM.isdisjoint(after[:4]) and (_UNFOUND | _SUPPOSED | {"in"}).isdisjoint(after)
+    seen = _affirmed(after) and (_UNFOUND | _SUPPOSED | {"in"}).isdisjoint(after)
     if plain == "said" and seen:
         return "said"
-    if plain == "said" and "here" in words[span.last : span.last + 8]:
+    rest = words[span.last : span.last + 8]
+    here = any(word == "here" and rest[at - 1] in _AS_HERE for at, word in enumerate(rest) if at)
+    if plain == "said" and here and _UNFOUND.isdisjoint(rest):
         return "said"  # "often shows leaf-like areas, as it does here"
+    part = words[_part_start(clause, span.first, span) : span.first]
+    if not {"would", "might"}.isdisjoint(part) and _DESCRIBING.isdisjoint(part):
+        return "general"
+    if words[span.last : span.last + 3] == ("come", "to", "mind"):
+        return "open"
+    if span.first == 0 and words[span.last : span.last + 1] and words[span.last] in _IN_GENERAL:
+        return "general"  # "cysts do not grow so fast"
     if _would_follows(words, span.last):
         return "general"
     if plain == "denied" and words[max(0, span.first - 2) : span.first] in (("come", "with"), ("go", "with")):
@@ -220,11 +247,10 @@ def _of_finding(clause: Clause, k: int, state: State, stances: Sequence[Stance])
                 return "general"
             at, other = name.first - 1, other - 1
             continue
-        if words[at] in _SUPPOSED:
+        if words[at] in _SUPPOSED and not (words[at] == "would" and not _DESCRIBING.isdisjoint(part)):
             return "general"
-        if words[at] in _SOUGHT and words[at + 1 : at + 2] == ("for",):
-            rest = words[span.last :]
-            return plain if _UNFOUND.isdisjoint(rest) else "denied"
+        if words[at] in _SOUGHT and words[at + 1 : at + 2] in (("for",), ("to",)):
+            return "open" if _UNFOUND.isdisjoint(words[span.last :]) else "denied"
         if words[at] == "none" and words[at + 1 : at + 2] in (("is",), ("are",)):
             break
         if words[at] in _HERE:
@@ -233,10 +259,17 @@ def _of_finding(clause: Clause, k: int, state: State, stances: Sequence[Stance])
     return "general" if _said_of_disease(clause, k, after) else plain
 
 
+def _affirmed(after: Sequence[str]) -> bool:
+    """True for "... is seen", "... are clearly visible", and a bare "... present" right after the finding."""
+    if after[:1] and after[0] in _AFFIRM:
+        return True
+    return any(word in _AFFIRM and after[at] in _BE for at, word in enumerate(after[1:4]))
+
+
 def _would_follows(words: Sequence[str], start: int) -> bool:
     """True when the finding is the subject of "would" or "might": "pustules and erosions would make it candidiasis"."""
     for word in words[start : start + 8]:
-        if word in ("would", "might"):
+        if word in ("would", "might", "should"):
             return True
         if word in _VERBS or word in _TURNS:
             return False

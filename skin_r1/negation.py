@@ -13,7 +13,10 @@ _Phrases = frozenset[tuple[str, ...]]
 _OPENERS = (
     "no", "not", "without", "absence of", "absent", "lack", "lack of", "lacking", "free of", "neither", "nor", "never",
     "none of", "negative for", "denies", "denied", "rather than", "instead of", "non", "cannot see", "devoid of",
-    "rules out", "ruled out", "argues against", "against", "nothing", "none is", "none are", "nowhere", "i miss",
+    "rules out", "ruled out", "argues against", "against", "isn t", "aren t", "don t", "doesn t", "didn t", "can t",
+    "not one of", "cannot identify", "cannot find", "could not find", "could not see", "could not identify",
+    "cannot make out",
+    "cannot detect", "fail to see", "nothing", "none is", "none are", "nowhere", "i miss",
     "we miss", "miss", "free from", "spared", "sparing",
 )  # fmt: skip
 _CLOSERS = (
@@ -23,6 +26,7 @@ _CLOSERS = (
     "is not present", "are not present", "is not visible", "are not visible", "cannot be seen", "cannot be identified",
     "both absent", "are both absent", "are all absent", "are both missing", "are both lacking", "all absent",
     "both missing", "all missing", "both lacking", "all lacking", "all looked for", "does not exist", "do not exist",
+    "are no longer", "is no longer", "no longer visible", "no longer seen", "aren t", "isn t", "wasn t", "weren t",
     "is negative", "none", "is denied", "is not there", "are not there", "not formed", "have not", "has not",
     "not developed",
     "cannot be found", "can not be found", "could not be found", "not apparent", "is nowhere", "are nowhere",
@@ -38,10 +42,13 @@ _OPEN_ENDS = (
     "not excluded", "is uncertain", "is questionable", "may or may not",
 )  # fmt: skip
 _NOT_NEGATIONS = (
-    "not without", "not free of", "not devoid of", "not lacking", "never without", "no lack of", "not absent",
+    "lack neither", "not without", "not free of", "not devoid of", "not lacking", "never without", "no lack of",
+    "not absent",
     "not only", "no doubt", "no longer only", "not uncommon", "not just", "not unlike", "no change in",
 )  # fmt: skip
-_TURNS = frozenset("but however although though yet while whereas except instead nevertheless".split())
+_TURNS = frozenset(
+    "but however although though yet while whereas except instead nevertheless so hence thus therefore".split()
+)
 _VERBS = frozenset(
     "with shows show showing has have there is are was were which reveals despite presence present displays "
     "prominent marked obvious clear visible some seen suggests suggesting favors favoring it favor suggest point fit".split()
@@ -65,6 +72,11 @@ _FIRST = {kind: frozenset(phrase[0] for phrase in phrases) for kind, phrases in 
 _STARTS = _FIRST["openers"] | _FIRST["not_negations"] | {"so"}
 _SUBJECTS = frozenset("they it he she we i this these those".split())
 _PLACES = frozenset("under in on within at of around over inside between near along".split())
+_HARDLY = frozenset(
+    "entirely always wholly specific typical diagnostic enough sufficient alone unusual uncommon only the".split()
+)
+_ALL = frozenset(("all", "both"))
+_BE = frozenset("is are was were has have does do did cannot not".split())
 _ASIDE = 12  # words of an apposition at most
 _STOPS = _TURNS | {"and", "or", "with"}
 
@@ -91,14 +103,24 @@ def negation(clause: Clause) -> tuple[State, ...]:
             if length := _at(words, at, "open_ends"):
                 _back(words, found, status, k, "open")
             elif (length := _at(words, at, "closers")) and not (at in commas and words[at] == "absent"):
+                if words[at + length : at + length + 1] and words[at + length] in _HARDLY:
+                    break  # "the rainbow is not entirely specific"
                 _back(words, found, status, k, "missing")
+                if not _ALL.isdisjoint(words[at : at + length]):
+                    _all_before(words, found, status, k)
             else:
                 continue
             spent.update(range(at, at + length))
             break
     i = 0
     while i < len(words):
-        if words[i] not in _STARTS or i in covered or i in spent:
+        if i == 0 and words[0] in ("missing", "absent", "lacking"):
+            _forward(words, found, status, 1, commas)  # "missing: arborizing vessels, milia-like cysts"
+            i = 1
+        elif words[i] == "none" and any(span.first == i + 1 for span in found):
+            _forward(words, found, status, i + 1, commas)  # "papules, none ulcerated"
+            i += 1
+        elif words[i] not in _STARTS or i in covered or i in spent:
             i += 1
         elif skip := _at(words, i, "not_negations"):
             i += skip
@@ -110,17 +132,27 @@ def negation(clause: Clause) -> tuple[State, ...]:
             i += 2
         else:
             i += 1
+    for k, span in enumerate(found):
+        if status[k] == "denied" and words[span.last : span.last + 1] in (("except",), ("apart",), ("save",)):
+            status[k] = "said"  # "no vesicles except for a handful"
     return tuple(status)
 
 
 def _after_aside(span: Span, words: Sequence[str], commas: frozenset[int]) -> int:
     """The word after the name, or after "..., the mark of long rubbing, " that stands between it and its verb."""
-    if span.last not in commas:
+    if commas.isdisjoint((span.last, span.last + 1)):  # one noun may follow: "black dots, as in a wart, are absent"
         return span.last
-    ends = [at for at in commas if span.last < at <= span.last + _ASIDE]
-    if ends and any(_at(words, min(ends), kind) for kind in ("closers", "open_ends")):
+    ends = [at for at in commas if span.last + 1 < at <= span.last + _ASIDE]
+    if ends and words[min(ends)] in _BE and any(_at(words, min(ends), kind) for kind in ("closers", "open_ends")):
         return min(ends)
     return span.last
+
+
+def _all_before(words: Sequence[str], found: Sequence[Span], status: list[State], k: int) -> None:
+    """Deny the whole list that "are all absent" closes, words of no name of ours among it."""
+    while k > 0 and _VERBS.isdisjoint(words[found[k - 1].last : found[k].first]):
+        k -= 1
+        status[k] = "missing"
 
 
 def _missing_before(found: Sequence[Span], status: Sequence[State], at: int) -> bool:
@@ -150,11 +182,12 @@ def _forward(
             # "no inflammation, redness or scaling": a list may begin with words that are no names of ours.
             cuts = [start, *sorted(at for at in commas if start < at < i), i]
             listed = all(b - a <= 2 for a, b in zip(cuts, cuts[1:], strict=False)) and _VERBS.isdisjoint(gap)
-            stop = len(gap) > 6 or (any(at in commas for at in range(start + 1, i + 1)) and not listed)
+            stop = len(gap) > 8 or (any(at in commas for at in range(start + 1, i + 1)) and not listed)
         else:
             # "no scale, and a blue veil": a new start after "and" with an article.
             stop = len(gap) > 3 or not _VERBS.isdisjoint(gap) or ("and" in gap and not _ARTICLES.isdisjoint(gap))
-            stop = stop or not (comma or not _LINKS.isdisjoint(gap) or not gap)
+            stop = stop or (span.diagnosis is not None and not _ARTICLES.isdisjoint(gap))
+            stop = stop or not (comma or not _LINKS.isdisjoint(gap) or not gap or gap[0] == "of")
         if stop or not _TURNS.isdisjoint(gap):
             return
         if status[k] == "said":

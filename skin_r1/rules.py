@@ -4,6 +4,7 @@ The open rule base (`knowledge/rules/*.tsv`) was written for this project, each 
 in `knowledge/references.tsv`. `skin-r1 distill rules` reads further rules out of a user's own books, in the same format.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,7 @@ from skin_r1.ontology import load_ontology
 from skin_r1.vocabulary import load_concepts
 from skin_r1.wording import KNOWLEDGE, read_tsv
 
+OWN = "SKIN_R1_RULES"
 Role = Literal["typical", "supports", "rare", "excludes"]
 ROLES: tuple[Role, ...] = get_args(Role)
 COLUMNS = ("diagnosis", "finding", "role", "modality", "quote", "source", "page")
@@ -89,9 +91,13 @@ def _rule(row: Mapping[str, str], path: Path) -> Rule:
 
 
 @cache
-def load_rules(extra: tuple[Path, ...] = ()) -> tuple[Rule, ...]:
-    """The open rule base, and the rules of `extra` files after it; read once."""
-    files = (*sorted((KNOWLEDGE / "rules").glob("*.tsv")), *extra)
+def load_rules() -> tuple[Rule, ...]:
+    """The open rule base, and after it the rules of the files that the environment variable `OWN` names; read once.
+
+    The variable holds paths joined as in PATH. `skin-r1 distill` sets it from the recipe's `rules`.
+    """
+    own = (Path(name) for name in os.environ.get(OWN, "").split(os.pathsep) if name)
+    files = (*sorted((KNOWLEDGE / "rules").glob("*.tsv")), *own)
     return tuple(rule for file in files for rule in read_rules(file))
 
 

@@ -13,15 +13,19 @@ from skin_r1.wording import canonical_word, normalize
 _IDLE = (
     "white skin", "black skin", "brown skin", "dark skin", "red flag", "black and white", "brown eyes", "gray hair",
     "white hair", "growth pattern", "blue ink", "scale bar", "large scale", "color scale", "gray scale", "hay fever",
-    "scarlet fever", "fever blister", "patch test", "patch tests", "patch testing", "black salve", "red part", "red lip",
+    "scarlet fever", "fever blister", "patch test", "patch tests", "patch testing", "black salve", "red part",
+    "red lip",
     "white coat", "scale bars", "black box", "growth phase", "growth rate",
 )  # fmt: skip
 # Terms of label lists that are ordinary words, or describe a look, when they stand in prose.
 _LOOKS = (
-    "bald", "baldness", "balding", "bald patch", "bald spot", "open comedones", "closed comedones", "blister", "blisters",
+    "pitted scars", "acne scars", "pitted scar", "acne scar", "bald", "baldness", "balding", "bald patch",
+    "bald spot", "open comedones", "closed comedones", "blister", "blisters",
     "bruise", "bruising", "burn", "infection", "infestation", "inflammatory", "malignant", "normal", "healthy",
-    "normal skin", "healthy skin", "splinter", "stump", "hemorrhage", "wound", "scratch", "scratches", "scrape", "graze",
-    "wrinkle", "wrinkling", "flushing", "blushing", "hairiness", "photosensitivity", "fungal", "fungus", "hyperkeratosis",
+    "normal skin", "healthy skin", "splinter", "stump", "hemorrhage", "wound", "scratch", "scratches", "scrape",
+    "graze",
+    "wrinkle", "wrinkling", "flushing", "blushing", "hairiness", "photosensitivity", "fungal", "fungus",
+    "hyperkeratosis",
     "parakeratosis", "papulopustular", "seborrheic", "sweet", "clove", "corn", "crab", "carp", "pen", "ten", "ad", "mm",
     "rime", "cut", "rash", "growth", "lesion", "swelling", "tumor", "neoplasm", "mass", "lump", "bump", "spot",
     "discoloration", "hyperpigmentation", "hypopigmentation", "pigmentation", "atrophy", "ulceration", "edema",

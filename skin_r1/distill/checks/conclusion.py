@@ -9,13 +9,14 @@ from skin_r1.ontology import load_ontology
 
 _MALIGNANCY = re.compile(
     r"\b(?:is|are|appears?|looks?|seems?|be|clearly|probably|likely|a|an|as|this|must be|overall) "
-    r"(?:(?:clearly|probably|likely|entirely|definitely|most likely|therefore|thus|a|an|biologically|purely) )*"
-    r"(?P<said>benign|malignant|premalignant|cancerous|non-?cancerous|non-?malignant|harmless cancer)\b",
+    r"(?:(?:clearly|probably|likely|entirely|definitely|most likely|therefore|thus|a|an|biologically|purely|"
+    r"only|merely|just|still) )*"
+    r"(?P<said>benign|malignant|premalignant|cancerous|non-?cancerous|non-?malignant|skin cancer)\b",
     re.IGNORECASE,
 )
 _SAME = {
-    "cancerous": "malignant", "noncancerous": "benign", "non-cancerous": "benign", "nonmalignant": "benign",
-    "non-malignant": "benign",
+    "cancerous": "malignant", "skin cancer": "malignant", "noncancerous": "benign", "non-cancerous": "benign",
+    "nonmalignant": "benign", "non-malignant": "benign",
 }  # fmt: skip
 _OWN = {
     "malignant": "malignant|cancer(?:ous)?",
@@ -30,9 +31,12 @@ _UNSAID = re.compile(
 )
 # Words for a look that are no concept of ours.
 _LOOKS = (
-    r"red\w*|brown\w*|black\w*|white\w*|whitish|blue\w*|gray\w*|grey\w*|pink\w*|purple|violaceous|yellow\w*|tan|orange|dark\w*|"
-    r"pale|pearly|shiny|raised|flat|scaly|scaling|crust\w*|rough|smooth|round|oval|ring\w*|annular|linear|irregular\w*|symmetr\w*|"
-    r"asymmetr\w*|border\w*|edge\w*|vessel\w*|spots?|bumps?|dots?|globules?|clods?|network\w*|blister\w*|thick\w*|swollen|swelling|"
+    r"red\w*|brown\w*|black\w*|white\w*|whitish|blue\w*|gray\w*|grey\w*|pink\w*|purple|violaceous|yellow\w*|tan|"
+    r"orange|dark\w*|"
+    r"pale|pearly|shiny|raised|flat|scaly|scaling|crust\w*|rough|smooth|round|oval|ring\w*|annular|linear|"
+    r"irregular\w*|symmetr\w*|"
+    r"asymmetr\w*|border\w*|edge\w*|vessel\w*|spots?|bumps?|dots?|globules?|clods?|network\w*|blister\w*|"
+    r"thick\w*|swollen|swelling|"
     r"lines?|streaks?|patches|margin\w*|structureless|pores?"
 )
 _LOOK = re.compile(rf"\b(?:{_LOOKS})\b", re.IGNORECASE)
@@ -41,7 +45,8 @@ _EVIDENCE = re.compile(
     re.IGNORECASE,
 )
 _TURN = re.compile(
-    r"\b(?:however|but|yet|on (?:a )?closer|instead|although|though|nevertheless|still|rather|on reflection|looking again|"
+    r"\b(?:however|but|yet|on (?:a )?closer|instead|although|though|nevertheless|still|rather|on reflection|"
+    r"looking again|"
     r"second look|then again|against (?:it|this|that)|more so|better)\b",
     re.IGNORECASE,
 )
@@ -49,7 +54,7 @@ _PAIRS = (
     ("tense", "flaccid"),
     (
         r"(?:only one|a single) (?:lesion|papule|nodule|plaque|macule|patch|spot)|solitary",
-        r"dozens|numerous|countless|hundreds|scores of",
+        r"dozens|numerous|countless|hundreds|scores of|large number",
     ),
 )
 _OPPOSITE = re.compile("|".join(rf"\b(?:{word})\b" for pair in _PAIRS for word in pair), re.IGNORECASE)
@@ -61,7 +66,8 @@ _LEFT_OPEN = re.compile(
 )
 _SIDE = re.compile(
     r"\b(left|right)(?:-sided)?(?:[- ](?:upper|lower|outer|inner|side of the|side|sided))* "
-    r"(cheek|arm|leg|hand|foot|forearm|thigh|calf|shin|ear|temple|eyelid|shoulder|breast|palm|sole|knee|elbow|ankle|wrist|"
+    r"(cheek|arm|leg|hand|foot|forearm|thigh|calf|shin|ear|temple|eyelid|shoulder|breast|palm|sole|knee|elbow|"
+    r"ankle|wrist|"
     r"flank|buttock|nostril|thumb|big toe|toe|finger|heel|groin|jaw|brow|chest|back|face|neck|scalp|forehead|axilla)\b",
     re.IGNORECASE,
 )

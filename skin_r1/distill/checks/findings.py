@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from skin_r1.concepts import excluded_by
+from skin_r1.concepts import excluded_by, mentions
 from skin_r1.distill.checks.prose import Prose
 from skin_r1.vocabulary import load_concepts
 
@@ -19,13 +19,18 @@ _IMPLIED: Mapping[str, tuple[str, ...]] = {
     "homogeneous-blue-pattern": ("blue", "homogeneous-pattern"),
     "vascular-lacunae": ("erythema",),
     "central-white-patch": ("white-hypopigmentation",),
-    "milia-like-cysts": ("white-circles", "cyst"),
+    "milia-like-cysts": ("white-circles", "cyst", "white-hypopigmentation"),
+    "shiny-white-blotches-strands": ("white-hypopigmentation",),
+    "shiny-white-streaks": ("white-hypopigmentation",),
+    "white-circles": ("white-hypopigmentation",),
+    "white-lines": ("white-hypopigmentation",),
+    "white-regression-areas": ("white-hypopigmentation",),
+    "rosettes": ("white-hypopigmentation",),
     "comedo-like-openings": ("comedo", "crypts"),
     "lattice-like-pattern": ("brown-hyperpigmentation",),
     "typical-pigment-network": ("brown-hyperpigmentation", "pigmented"),
     "atypical-pigment-network": ("brown-hyperpigmentation", "pigmented"),
     "leaf-like-areas": ("brown-hyperpigmentation", "pigmented"),
-    "crust": ("exudate",),
     "bulla": ("fluid-filled",),
     "vesicle": ("fluid-filled",),
     "purpura-petechiae": ("purple",),
@@ -34,6 +39,19 @@ _IMPLIED: Mapping[str, tuple[str, ...]] = {
     "papule": ("elevation",),
     "plaque": ("elevation",),
 }
+
+
+SYMPTOMS = frozenset(
+    slug
+    for slug, concept in load_concepts().items()
+    if not concept.modality and set(concept.vocabulary) <= {"symptom", "scin"} and slug != "elevation"
+)
+"""Findings that a patient tells and no image shows."""
+_NO_VESSELS = re.compile(
+    r"\b(?:no|without|lacks?) (?:visible |discernible |any )?(?:blood )?vessels\b(?! (?:other|except|but))|"
+    r"(?:^|[.;,:]\s*)vessels (?:of any kind )?(?:are|were) (?:not|absent|missing|nowhere)",
+    re.IGNORECASE,
+)
 
 
 def findings_fault(prose: Prose, row: Mapping[str, Any]) -> str | None:
@@ -47,6 +65,8 @@ def findings_fault(prose: Prose, row: Mapping[str, Any]) -> str | None:
     """
     present, absent = frozenset(row["concepts_present"]), frozenset(row["concepts_absent"])
     annotated = bool(present or absent)
+    # A complaint is judged against the history (`unseen`), not against what the image shows.
+    told = (SYMPTOMS | {mention.slug for mention in mentions(str(row.get("history") or ""))}) - absent
     said: dict[str, str] = {}
     denied: dict[str, str] = {}
     for claim in prose.claims:
@@ -57,11 +77,13 @@ def findings_fault(prose: Prose, row: Mapping[str, Any]) -> str | None:
         if claim.stance == "denied":
             if claim.slug in present:
                 return f"contradiction: the reasoning denies {words!r}, which is present"
-        elif claim.slug not in present and not _spoken_of(claim.slug, present):
+        elif claim.slug not in present and claim.slug not in told and not _spoken_of(claim.slug, present):
             if annotated:
                 return f"finding: the reasoning claims {words!r}, which is not annotated as present"
             if foreign := _foreign(claim.slug, str(row.get("modality"))):
                 return f"unseen: the reasoning claims {words!r}, which {foreign}"
+    if any(slug.endswith("-vessels") for slug in present) and (found := _NO_VESSELS.search(prose.text)):
+        return f"contradiction: the reasoning says {found[0]!r}, and some are present"
     for slug, words in said.items():
         if slug in denied:
             return f"contradiction: the reasoning claims and denies {words!r}"

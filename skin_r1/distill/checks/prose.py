@@ -29,13 +29,16 @@ _SUPPOSED = _any_of(
     r"requires? required unknown not_(?:known|given|stated|available|provided|told|been)",
     r"not_(?:\w+_)?(?:mentioned|described|specified|visible_here)",
     r"to_(?:confirm|be_confirmed|exclude|rule|decide|settle|clarify|check|be_sure|see|corroborate)",
-    r"next_steps? next(?!_to) worth urgent\w* indicated essential critical crucial important definitive mandatory imperative",
+    r"next_steps? next(?!_to) worth urgent\w* indicated essential critical crucial important definitive "
+    r"mandatory imperative",
     r"vital prompt this_week today soon at_once immediately promptly without_delay same[-_]day plan please belongs?_to",
-    r"helpful useful in_order due arrange\w* pending rests?_on depends?_on only_by remains?_to",
+    r"helpful useful in_order due arrange\w* pending rests?_on depends?_on only_by remains?_to has_to_be "
+    r"have_to_be deserves? unlikely not_likely",
 )
 # Inferences from what is seen, and conditions: no claim to have been told.
 INFERRED = _any_of(
-    r"possibl[ey] perhaps potential\w* presum\w+ suggest\w* indicat\w+ impl(?:y|ies|ying) when probably likely known_for",
+    r"possibl[ey] perhaps potential\w* presum\w+ suggest\w* indicat\w+ impl(?:y|ies|ying) when probably likely "
+    r"known_for",
     r"caused_by due_to",
 )
 _OFTEN = _any_of(

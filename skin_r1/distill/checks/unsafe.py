@@ -49,11 +49,12 @@ def unsafe_fault(prose: Prose, malignancy: str) -> str | None:
         sentence = stretch[0]
         for cue in cues:
             for found in cue.pattern.finditer(sentence):
-                if cue.kind != "reassurance" and _NEGATED.search(sentence[: found.start()]):
+                before = re.split(r"[,:]", sentence[: found.start()])[-1]
+                if cue.kind != "reassurance" and _NEGATED.search(before):
                     continue
                 if cue.kind != "reassurance" and _DISCOURAGED.search(sentence[found.end() :]):
                     continue
-                if cue.kind == "reassurance" and _NEGATED.search(sentence[: found.start()]) and not _denies(found[0]):
+                if cue.kind == "reassurance" and _NEGATED.search(before) and not _denies(found[0]):
                     continue
                 if cue.kind == "remedy" and _APPLIED.search(sentence) is None:
                     continue

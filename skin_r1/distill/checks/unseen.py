@@ -14,13 +14,25 @@ from skin_r1.distill.checks.prose import INFERRED, STEM, Prose, often, stems_of,
 
 _VIEWS = {"dermoscopy": "clinical", "another view": "dermoscopic"}  # kind of cue -> the images that do not show it
 _INFERABLE = ("symptom", "duration", "history")
+_ORDERED = ("histology", "tests")
+# "Biopsy.", "Suggest biopsy", "biopsy of nearby skin for IgA": what is to be done, without a result.
+_ORDER = re.compile(
+    r"\W*(?:(?:suggest|advise|order|do|take|get|request|then|now)\b|(?:a |skin )?(?:biopsy|biopsies|scrapings?|"
+    r"swabs?|cultures?|"
+    r"ultrasound|serology|patch test\w*)\b(?!.*\b(?:show\w*|reveal\w*|confirm\w*|is|was|were|are|found|positive|"
+    r"negative|"
+    r"grew|has|had|came|with)\b))",
+    re.IGNORECASE,
+)
+_NONE_DID = re.compile(r"\W*(?:none|no|not one|neither)\b", re.IGNORECASE)
 _PERSON = ("age",)  # said of one person, whatever else the sentence says
 _DENIED = re.compile(r"\b(?:no|not|without|nor|unknown|absent|absence|lack\w*|neither|none)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
 _UNITS = ("day", "week", "month", "year", "decade")
 _NUMBERS = frozenset("two three four five six seven eight nine ten twelve twenty thirty".split())
 _IDLE = frozenset(
-    "the this that with from have been over last past about some many several after since patient history known reports "
+    "the this that with from have been over last past about some many several after since patient history "
+    "known reports "
     "report years year months month weeks week days day for and has had was her his she aged".split()
 )
 _SEXES = (
@@ -62,6 +74,10 @@ def unseen_fault(prose: Prose, row: Mapping[str, Any]) -> str | None:
             for found in cue.pattern.finditer(sentence):
                 if cue.kind not in _PERSON and prose.of_disease(start, start + found.start()):
                     continue
+                if cue.kind in _ORDERED and _ORDER.match(sentence):
+                    continue
+                if cue.kind == "duration" and _NONE_DID.match(sentence):
+                    continue
                 if cue.kind in _INFERABLE and INFERRED.search(sentence):
                     continue
                 if cue.kind == "symptom" and (_DENIED.search(sentence) or _annotated(found[0], present)):
@@ -81,6 +97,7 @@ def _told(found: re.Match[str], sentence: str, history: str, kind: str) -> bool:
     if not history:
         return False
     told = stems_of(history)
+    shared = {word for word in _content(sentence) if word[:STEM] in told}
     numbers = re.findall(r"\d+", found[0])
     if numbers:
         return all(number in re.findall(r"\d+", history) for number in numbers)
@@ -88,6 +105,8 @@ def _told(found: re.Match[str], sentence: str, history: str, kind: str) -> bool:
         return _same_person(found[0].lower(), history.lower())
     after = sentence[found.end() : found.end() + 50]
     own = _content(found[0])
+    if len(shared) > 1 and not _NUMBERS.intersection(_content(sentence)) - set(_WORD.findall(history.lower())):
+        return True
     if own and any(word[:STEM] in told for word in own):
         return _NUMBERS.isdisjoint(own) or not _NUMBERS.intersection(own) - set(_WORD.findall(history.lower()))
     if own and (kind != "duration" or not _NUMBERS.isdisjoint(own)):
@@ -107,6 +126,8 @@ def _same_person(claim: str, history: str) -> bool:
         if words & sex and (known & other or not known & sex):
             return False
     ages = [int(number) for number in re.findall(r"\d{1,3}", history)]
+    if re.search(r"\d[- ](?:months?|weeks?|days?)[- ]old|\d (?:months?|weeks?) of age", history):
+        ages = [1]
     for word in words & _AGES.keys():
         low, high = _AGES[word]
         young = high <= 18 and not known.isdisjoint(_CHILDREN)
