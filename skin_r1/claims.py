@@ -6,8 +6,9 @@
 clause; it is for English prose of a teacher or a model.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -115,9 +116,35 @@ _NONE = _words("no nothing none")
 _GENERIC_KEYS = _phrases(("typical of", "characteristic of", "typical for", "classic for"))
 
 
+SENTENCE = re.compile(r"[^.;!?\n]+[.;!?\n]?")
+"""A stretch between full stops, semicolons, question and exclamation marks and line ends: one clause of `skin_r1.scan`."""
+
+
 @lru_cache(maxsize=4096)
 def claims(text: str) -> tuple[Claim, ...]:
     """Every finding and diagnosis that the text names, in order, with its stance."""
+    if "\n" in text:
+        return _by_line(text)
+    out: list[Claim] = []
+    for number, found in enumerate(SENTENCE.finditer(text)):
+        own = found[0].lstrip()
+        at = found.end() - len(own)
+        out += (replace(c, start=c.start + at, end=c.end + at, clause=number) for c in sentence_claims(own))
+    return tuple(out)
+
+
+@lru_cache(maxsize=1 << 16)  # the composer's sentences come back in many rationales
+def sentence_claims(sentence: str) -> tuple[Claim, ...]:
+    """The claims of one sentence that stands in no list."""
+    return tuple(
+        claim
+        for number, clause in enumerate(clauses(sentence))
+        for claim in _claims_of(clause, number, in_list=False, missing=False)
+    )
+
+
+def _by_line(text: str) -> tuple[Claim, ...]:
+    """Claims of a text with lines: a list of candidates, or of what is not seen, lends its heading to its lines."""
     out: list[Claim] = []
     line_of_disease, missing, end = False, False, 0
     for number, clause in enumerate(clauses(text)):
@@ -126,30 +153,34 @@ def claims(text: str) -> tuple[Claim, ...]:
             if not clause.spans and text[clause.ends[-1] :].lstrip(" *:_").startswith("\n"):  # a heading
                 missing = _headed_missing(clause.words)
         end = clause.ends[-1]
-        if not clause.spans:
-            continue
-        states = negation(clause)
-        stances: list[Stance] = []
-        for k, span in enumerate(clause.spans):
-            if span.diagnosis is not None:
-                stances.append(_of_diagnosis(clause, span, states[k]))
-            elif span.finding is not None:
-                stances.append(_of_finding(clause, k, states[k], stances))
-            else:
-                stances.append("open")
-        if line_of_disease and _HERE_IN_LIST.isdisjoint(clause.words):
-            stances = [
-                "general" if span.finding else stance for span, stance in zip(clause.spans, stances, strict=True)
-            ]
-        if missing:
-            stances = ["denied" if stance == "said" else stance for stance in stances]
-        for span, stance in zip(clause.spans, stances, strict=True):
-            slug = span.finding or span.diagnosis
-            if slug is not None:
-                kind: Literal["finding", "diagnosis"] = "finding" if span.finding else "diagnosis"
-                start, end = clause.starts[span.first], clause.ends[span.last - 1]
-                out.append(Claim(slug, kind, start, end, stance, number, clause.question))
+        out += _claims_of(clause, number, in_list=line_of_disease, missing=missing)
     return tuple(out)
+
+
+def _claims_of(clause: Clause, number: int, *, in_list: bool, missing: bool) -> Iterator[Claim]:
+    if not clause.spans:
+        return
+    states = negation(clause)
+    stances: list[Stance] = []
+    for k, span in enumerate(clause.spans):
+        if span.diagnosis is not None:
+            stances.append(_of_diagnosis(clause, span, states[k]))
+        elif span.finding is not None:
+            stances.append(_of_finding(clause, k, states[k], stances))
+        else:
+            stances.append("open")
+    general = in_list and _HERE_IN_LIST.isdisjoint(clause.words)
+    for span, stance in zip(clause.spans, stances, strict=True):
+        slug = span.finding or span.diagnosis
+        if slug is None:
+            continue
+        if missing and stance == "said":
+            stance = "denied"
+        if general and span.finding:
+            stance = "general"
+        kind: Literal["finding", "diagnosis"] = "finding" if span.finding else "diagnosis"
+        start, end = clause.starts[span.first], clause.ends[span.last - 1]
+        yield Claim(slug, kind, start, end, stance, number, clause.question)
 
 
 def _headed_missing(words: Sequence[str]) -> bool:

@@ -18,7 +18,7 @@ COMMANDS = {
     "data report": ("data_prep.report.page", "write a corpus's report again"),
     "distill rules": ("skin_r1.distill.rules_main", "your own books -> verified diagnostic rules"),
     "distill graph": ("skin_r1.distill.graph_main", "which diagnoses are confused, and what tells them apart"),
-    "curate": ("skin_r1.train.curate", "pass rates of label-only cases under the SFT model, for GRPO"),
+    "curate": ("skin_r1.train.curate", "how often the SFT model reads each case right: bands for GRPO"),
     "distill": ("skin_r1.distill.run", "dense cases -> verified rationales"),
     "sft": ("skin_r1.train.sft", "supervised fine-tuning on rationales"),
     "grpo": ("skin_r1.train.grpo", "GRPO with diagnosis and grounding rewards"),

@@ -1,151 +1,39 @@
-"""`skin-r1 distill`: dense cases of a corpus -> verified rationales, as parquet for SFT."""
+"""`skin-r1 distill`: cases of a corpus -> verified rationales, as parquet for SFT, with a report and a dataset card."""
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from skin_r1.distill.drafts import Draft, chosen, drafts, planned
+from skin_r1.distill.recipe import DistillRecipe
+from skin_r1.distill.tally import Tally
 from skin_r1.errors import UserError, problem
+from skin_r1.rules import OWN, read_rules
 
-TEACHERS = ("compose", "answer_only", "openai")
-ABOUT = """Write rationales from annotated findings and keep those that can be verified.
+ABOUT = """Write rationales and keep those that can be verified.
 
-Teachers: compose (deterministic prose from the findings), openai (any OpenAI-compatible endpoint that sees the image),
+Teachers: compose (deterministic prose from the annotated findings and the rule base), openai (any OpenAI-compatible endpoint
+that sees the image: blind first, with the answer as a hint where that failed), vllm (the same with a model on this machine),
 answer_only (the label without a rationale, over all labelled cases: the plain alternative).
 
 Example: skin-r1 distill --config recipes/tiny/distill.yaml --corpus runs/demo/corpus --output_dir runs/demo/rationales"""
-
-
-@dataclass
-class DistillRecipe:
-    """Keys of `recipes/*/distill.yaml`."""
-
-    corpus: str = field(default="", metadata={"help": "folder of cases"})
-    output_dir: str = field(default="", metadata={"help": "where the rationales go"})
-    teacher: str = field(default="compose", metadata={"help": f"one of {', '.join(TEACHERS)}"})
-    length: str = field(default="short", metadata={"help": "short or full (compose)"})
-    order: str = field(default="canonical", metadata={"help": "canonical or shuffled findings (compose)"})
-    seed: int = field(default=0, metadata={"help": "fixes the wording"})
-    limit: int | None = field(default=None, metadata={"help": "at most this many training cases"})
-    model: str = field(default="", metadata={"help": "the endpoint's model (openai)"})
-    base_url: str = field(default="", metadata={"help": "the endpoint (openai); the key comes from OPENAI_API_KEY"})
-    concurrency: int = field(default=8, metadata={"help": "requests at once (openai)"})
-    temperature: float = field(default=0.7, metadata={"help": "of the endpoint (openai)"})
-    max_tokens: int = field(default=1024, metadata={"help": "longest answer (openai)"})
-    overwrite: bool = field(default=False, metadata={"help": "replace the folder"})
-
-    def __post_init__(self) -> None:
-        """Check the choices."""
-        for name, allowed in (
-            ("teacher", TEACHERS),
-            ("length", ("short", "full")),
-            ("order", ("canonical", "shuffled")),
-        ):
-            if getattr(self, name) not in allowed:
-                raise problem("unknown choice in a recipe", column=name, found=getattr(self, name), allowed=allowed)
-        for name, value in (("concurrency", self.concurrency), ("limit", self.limit), ("max_tokens", self.max_tokens)):
-            if value is not None and value < 1:
-                raise problem(f"{name} counts from 1", column=name, found=value, allowed="1 or more")
-        if self.teacher == "openai" and not self.model:
-            raise problem("the openai teacher needs a model", column="model", next_step="set model: and base_url:")
-
-
-def chosen_rows(corpus: Path, split: str, recipe: DistillRecipe) -> Any:
-    """Cases to write about: dense ones with a diagnosis; for `answer_only` all labelled ones with an image."""
-    from skin_r1.case import load_corpus
-
-    rows = load_corpus(corpus, split)
-    table = rows.select_columns(["annotation", "diagnosis", "checksum"])
-    kinds = ("sparse", "dense") if recipe.teacher == "answer_only" else ("dense",)
-    wanted = [
-        index for index, row in enumerate(table) if row["annotation"] in kinds and row["diagnosis"] and row["checksum"]
-    ]
-    limit = recipe.limit if split == "train" else None
-    return rows.select(wanted[:limit])
-
-
-def completions(rows: Any, recipe: DistillRecipe, cache: Path) -> Iterator[tuple[Mapping[str, Any], str | None, str]]:
-    """(row, completion or None, why None) of each case, in order."""
-    if recipe.teacher == "openai":
-        from skin_r1.distill.teacher import ask_all
-
-        yield from ask_all(rows, recipe, cache)
-        return
-    from skin_r1.distill.compose import answer_only, compose
-
-    write: Callable[[Mapping[str, Any]], str] = answer_only
-    if recipe.teacher == "compose":
-
-        def write(row: Mapping[str, Any]) -> str:
-            return compose(row, seed=recipe.seed, length=recipe.length, order=recipe.order)
-
-    for row in rows:
-        yield row, write(row), ""
-
-
-def write_split(split: str, recipe: DistillRecipe, folder: Path, cache: Path) -> Counter[str]:
-    """Write `<split>.parquet` and the rejected ones' reasons; counts by kind of reason, `kept` among them."""
-    import datasets
-
-    from skin_r1.distill.verify import fault
-    from skin_r1.reading import messages_for
-
-    rows = chosen_rows(Path(recipe.corpus), split, recipe)
-    rows = rows.cast_column("images", datasets.List(datasets.Image(decode=False)))
-    counts: Counter[str] = Counter()
-    kept: list[dict[str, Any]] = []
-    with (folder / "rejected.jsonl").open("a", encoding="utf-8") as rejected:
-        answers = tqdm(completions(rows, recipe, cache), total=len(rows), desc=f"rationales {split}", unit="case")
-        for row, completion, why in answers:
-            reason = why if completion is None else fault(completion, row, answer_only=recipe.teacher == "answer_only")
-            counts["kept" if reason is None else reason.split(":")[0]] += 1
-            if reason is not None:
-                rejected.write(
-                    json.dumps({"case_id": row["case_id"], "reason": reason, "completion": completion}) + "\n"
-                )
-                continue
-            kept.append(
-                {
-                    "case_id": row["case_id"],
-                    "prompt": messages_for(row),
-                    "completion": [{"role": "assistant", "content": completion}],
-                    "images": row["images"],
-                    "teacher": recipe.model or recipe.teacher,
-                    "findings": row["concepts_present"],
-                }
-            )
-    if kept:
-        features = _features()
-        datasets.Dataset.from_list(kept, features=features).to_parquet(str(folder / f"{split}.parquet"))
-    return counts
-
-
-def _features() -> Any:
-    from datasets import Features, Image, List, Value
-
-    message = List({"role": Value("string"), "content": Value("string")})
-    return Features(
-        {
-            "case_id": Value("string"),
-            "prompt": message,
-            "completion": message,
-            "images": List(Image()),
-            "teacher": Value("string"),
-            "findings": List(Value("string")),
-        }
-    )
+ROWS = 256  # in a row group of the parquet file: what is held in memory at a time
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Distill; returns 0.
 
     Raises:
-        UserError: the corpus has no dense case, the output exists, or nothing passed verification.
+        UserError: the corpus has no case that the teacher can use, the output exists, or nothing passed verification.
     """
+    from skin_r1.distill.report.card import write_card
+    from skin_r1.distill.report.page import write_report
     from skin_r1.manifest import write_manifest
     from skin_r1.recipe import read_recipe
     from skin_r1.whole import whole_folder
@@ -153,25 +41,171 @@ def main(argv: Sequence[str] | None = None) -> int:
     (recipe,) = read_recipe((DistillRecipe,), argv, prog="skin-r1 distill", about=ABOUT)
     if not recipe.output_dir:
         raise problem("no place for the rationales", column="output_dir", next_step="--output_dir runs/rationales")
-    out = Path(recipe.output_dir).resolve()
+    if recipe.rules:
+        os.environ[OWN] = os.pathsep.join(str(Path(name).resolve()) for name in recipe.rules)
+        for name in recipe.rules:  # a wrong file is refused before anything is written
+            read_rules(Path(name))
+    corpus, out = Path(recipe.corpus), Path(recipe.output_dir).resolve()
     cache = out.with_name(out.name + ".cache.sqlite")  # beside the output: a killed run asks nothing twice
-    with whole_folder(out, kind="rationales", overwrite=recipe.overwrite, keep=Path(recipe.corpus)) as folder:
-        counts = {split: write_split(split, recipe, folder, cache) for split in ("train", "validation")}
-        if not counts["train"]["kept"]:
+    with whole_folder(out, kind="rationales", overwrite=recipe.overwrite, keep=corpus) as folder:
+        tally = Tally(recipe.model or recipe.teacher)
+        for split in ("train", "validation"):
+            write_split(split, recipe, folder, cache, tally)
+        facts = tally.facts()
+        if not facts["splits"].get("train", {}).get("kept"):
             raise UserError(
-                f"no training rationale was kept of {sum(counts['train'].values())} cases: {dict(counts['train'])}\n"
+                f"no training rationale was kept: {facts['reasons'] or 'no case that the teacher can use'}\n"
                 f"  next:    `skin-r1 data report {recipe.corpus}` shows how many cases are dense"
             )
-        write_manifest(
-            folder,
-            kind="rationales",
-            config={**asdict(recipe), "output_dir": None, "overwrite": None},
-            inputs={"corpus": Path(recipe.corpus)},
-            outputs=counts,
-        )
-    for split, count in counts.items():
-        rejected = {reason: n for reason, n in count.items() if reason != "kept"}
-        print(
-            f"{split}: kept {count['kept']} of {sum(count.values())}" + (f", rejected {rejected}" if rejected else "")
-        )
+        facts["ledger"] = _ledger(recipe, cache)
+        (folder / "facts.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
+        config = {**asdict(recipe), "output_dir": None, "overwrite": None}
+        write_report(folder, facts)
+        write_card(folder, facts, config, _manifest_of(corpus))
+        write_manifest(folder, kind="rationales", config=config, inputs={"corpus": corpus}, outputs=facts["splits"])
+    for split, count in facts["splits"].items():
+        print(f"{split}: kept {count['kept']} of {count['asked']}")
+    print(f"rejected {facts['reasons']}" if facts["reasons"] else "nothing was rejected")
+    print(f"Report:  {out / 'report.html'}")
     return 0
+
+
+def write_split(split: str, recipe: DistillRecipe, folder: Path, cache: Path, tally: Tally) -> None:
+    """Write `<split>.parquet` and the rejected texts, each as soon as it is judged; count all in `tally`."""
+    from skin_r1.distill.verify import fault
+
+    rows = chosen(Path(recipe.corpus), split, recipe)
+    held_out = _held_out(recipe) if split == "train" else None
+
+    def judge(row: Mapping[str, Any], text: str, answer: str | None = None) -> str | None:
+        alone = recipe.teacher == "answer_only"
+        return fault(text, row, answer_only=alone, answer=answer, held_out=held_out)
+
+    full = recipe.teacher == "compose" and recipe.length == "full"
+    choice = planned(rows, recipe) if full else None
+    if choice is not None:
+        tally.left_out.update(choice.left_out)
+    written = drafts(rows, recipe, cache, judge, choice)
+    with (folder / "rejected.jsonl").open("a", encoding="utf-8") as rejected, _parquet(folder, split) as keep:
+        total = len(rows) if choice is None else len(choice.chosen)
+        for draft in tqdm(written, total=total, desc=f"rationales {split}", unit="case"):
+            reason = draft.reason if draft.completion is None else judge(draft.row, draft.completion, draft.answer)
+            tally.add(split, draft, reason)
+            if reason is None:
+                keep(_kept(draft, tally.teacher))
+            else:
+                known = {"case_id": draft.row["case_id"], "kind": draft.kind, "teacher": tally.teacher}
+                known |= {"hinted": draft.hinted, "reason": reason, "completion": draft.completion}
+                rejected.write(json.dumps(known, ensure_ascii=False) + "\n")
+
+
+def _kept(draft: Draft, teacher: str) -> dict[str, Any]:
+    from skin_r1.reading import messages_for
+
+    row = draft.row
+    return {
+        "case_id": row["case_id"],
+        "prompt": messages_for(row),
+        "completion": [{"role": "assistant", "content": draft.completion}],
+        "images": row["images"],
+        "teacher": teacher,
+        "findings": row["concepts_present"],
+        "kind": draft.kind,
+        "hinted": draft.hinted,
+        "sentences": [
+            {"text": each.text, "findings": list(each.findings), "basis": list(each.basis)} for each in draft.sentences
+        ],
+        **{name: row[name] for name in ("diagnosis", "malignancy", "modality", "skin_type", "source", "license")},
+    }
+
+
+def features() -> Any:
+    """Columns of the rationales."""
+    from datasets import Features, Image, List, Value
+
+    text, message = Value("string"), List({"role": Value("string"), "content": Value("string")})
+    return Features(
+        {
+            "case_id": text,
+            "prompt": message,
+            "completion": message,
+            "images": List(Image()),
+            "teacher": text,
+            "findings": List(text),
+            "kind": text,
+            "hinted": Value("bool"),
+            "sentences": List({"text": text, "findings": List(text), "basis": List(text)}),
+            "diagnosis": text,
+            "malignancy": text,
+            "modality": text,
+            "skin_type": Value("int64"),
+            "source": text,
+            "license": text,
+        }
+    )
+
+
+@contextmanager
+def _parquet(folder: Path, split: str) -> Iterator[Any]:
+    """A function that takes rows and writes them to `<split>.parquet`, `ROWS` at a time; no file without rows."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = features()
+    schema = columns.arrow_schema
+    waiting: list[dict[str, Any]] = []
+    writer: Any = None
+
+    def flush() -> None:
+        nonlocal writer
+        if writer is None:
+            writer = pq.ParquetWriter(folder / f"{split}.parquet", schema)
+        encoded = [columns.encode_example(row) for row in waiting]
+        writer.write_table(pa.Table.from_pylist(encoded, schema=schema))
+        waiting.clear()
+
+    def keep(row: dict[str, Any]) -> None:
+        waiting.append(row)
+        if len(waiting) == ROWS:
+            flush()
+
+    try:
+        yield keep
+        if waiting:
+            flush()
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _held_out(recipe: DistillRecipe) -> Any:
+    """The groups of the test split, and the texts of the recipe's files, that no training rationale may come near."""
+    from skin_r1.case import load_corpus
+    from skin_r1.distill.checks.held_out import hold_out
+
+    texts: list[str] = []
+    for name in recipe.held_out_texts:
+        if not Path(name).is_file():
+            raise problem("there is no such file of test texts", file=name, column="held_out_texts")
+        texts += Path(name).read_text(encoding="utf-8").splitlines()
+    test = Path(recipe.corpus) / "test"
+    groups = load_corpus(Path(recipe.corpus), "test")["group"] if test.is_dir() else []
+    return hold_out(texts, groups)
+
+
+def _ledger(recipe: DistillRecipe, cache: Path) -> dict[str, Any] | None:
+    """What a paid teacher took, over all runs that shared the cache."""
+    if recipe.teacher not in ("openai", "vllm"):
+        return None
+    from skin_r1.distill.ledger import ledger
+
+    prices = {"price_prompt": recipe.price_prompt, "price_completion": recipe.price_completion}
+    spent = ledger(cache, model=recipe.model, **prices)
+    print(spent.text())
+    return asdict(spent)
+
+
+def _manifest_of(corpus: Path) -> Mapping[str, Any]:
+    path = corpus / "manifest.json"
+    known: Mapping[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    return known

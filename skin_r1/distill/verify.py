@@ -10,6 +10,7 @@ from skin_r1.distill.checks.hint import hint_fault
 from skin_r1.distill.checks.prose import read_prose
 from skin_r1.distill.checks.unsafe import unsafe_fault
 from skin_r1.distill.checks.unseen import unseen_fault
+from skin_r1.ontology import load_ontology
 from skin_r1.reading import ParseFailure, Reading, parse
 
 REASONS = (
@@ -19,7 +20,12 @@ REASONS = (
 
 
 def fault(
-    completion: str, row: Mapping[str, Any], *, answer_only: bool = False, held_out: HeldOut | None = None
+    completion: str,
+    row: Mapping[str, Any],
+    *,
+    answer_only: bool = False,
+    answer: str | None = None,
+    held_out: HeldOut | None = None,
 ) -> str | None:
     """Why the completion is not kept, or None.
 
@@ -27,6 +33,8 @@ def fault(
         completion: the teacher's text.
         row: the Case that it is about.
         answer_only: the case has no annotation, so no finding may be claimed at all.
+        answer: slug that the rationale may come to instead of the case's diagnosis: one above it, of the same
+            malignancy, for a trajectory that stops where the evidence stops.
         held_out: what of the test cases must not be repeated.
 
     Returns:
@@ -36,12 +44,12 @@ def fault(
     if isinstance(reading, ParseFailure):
         return f"parse: {reading.reason}"
     if answer_only:  # its reasoning says only that there is none
-        return _answer_fault(reading, row, frozenset())
+        return _answer_fault(reading, row, frozenset(), row["diagnosis"])
     present = frozenset(row["concepts_present"])
-    if found := _answer_fault(reading, row, present):
+    right = answer if answer and _may_stop_at(answer, row) else row["diagnosis"]
+    if found := _answer_fault(reading, row, present, right):
         return found
-    answer = reading.diagnosis_slug or row["diagnosis"]
-    return prose_fault(reading.think, row, answer, reading.malignancy, held_out=held_out)
+    return prose_fault(reading.think, row, right, reading.malignancy, held_out=held_out)
 
 
 def prose_fault(
@@ -78,17 +86,25 @@ def prose_fault(
     return findings_fault(prose, row)
 
 
-def _answer_fault(reading: Reading, row: Mapping[str, Any], present: frozenset[str]) -> str | None:
+def _may_stop_at(answer: str, row: Mapping[str, Any]) -> bool:
+    """True for the diagnosis of which the case's own is a subtype, where both are of one malignancy."""
+    tree = load_ontology()
+    own = row["diagnosis"]
+    same = tree.malignancy(answer) == tree.malignancy(own)
+    return answer in tree.path(own) and tree.nodes[answer].level in ("diagnosis", "subtype") and same
+
+
+def _answer_fault(reading: Reading, row: Mapping[str, Any], present: frozenset[str], right: str) -> str | None:
     """What is wrong in the JSON object."""
-    if reading.diagnosis_slug != row["diagnosis"]:
-        return f"diagnosis: {reading.diagnosis!r} is not {row['diagnosis']}"
+    if reading.diagnosis_slug != right:
+        return f"diagnosis: {reading.diagnosis!r} is not {right}"
     if reading.malignancy != row["malignancy"]:
         return f"malignancy: {reading.malignancy} is not {row['malignancy']}"
     others = reading.differential_slugs
     for name, slug in zip(reading.differential, others, strict=True):
         if slug is None:
             return f"differential: {name!r} is no diagnosis of the ontology"
-    if row["diagnosis"] in others or len(set(others)) != len(others):
+    if right in others or row["diagnosis"] in others or len(set(others)) != len(others):
         return "differential: names a diagnosis twice"
     claimed = reading.finding_slugs
     for name, slug in zip(reading.findings, claimed, strict=True):

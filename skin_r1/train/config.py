@@ -5,6 +5,8 @@ from typing import Any
 
 from trl import GRPOConfig, SFTConfig
 
+from skin_r1.train.bands import BANDS
+
 
 @dataclass
 class SkinSFTConfig(SFTConfig):  # type: ignore[misc]
@@ -40,6 +42,14 @@ class SkinGRPOConfig(GRPOConfig):  # type: ignore[misc]
     balance_diagnoses: bool = field(
         default=False, metadata={"help": "draw every diagnosis equally often; else GRPO drifts to the commonest one"}
     )
+    curation: str | None = field(default=None, metadata={"help": "folder that `skin-r1 curate` wrote; null: all rows"})
+    bands: list[str] = field(
+        default_factory=lambda: ["hard", "medium", "easy"],
+        metadata={"help": f"with a curation, the bands to train on, of {', '.join(BANDS)}"},
+    )
+    keep_zero_variance: float = field(
+        default=0.0, metadata={"help": "with a curation, the share kept of the rows whose answers were all paid alike"}
+    )
     critic_steps: int = field(
         default=0,
         metadata={
@@ -61,6 +71,11 @@ class SkinGRPOConfig(GRPOConfig):  # type: ignore[misc]
         """Check our keys, then TRL's."""
         if self.annotation not in ("sparse", "dense", "all"):
             raise ValueError(f"annotation={self.annotation!r}; allowed: sparse, dense, all")
+        unknown = sorted(set(self.bands) - set(BANDS))
+        if unknown or not self.bands:
+            raise ValueError(f"bands={unknown or self.bands}; allowed: one or more of {', '.join(BANDS)}")
+        if not 0 <= self.keep_zero_variance <= 1:
+            raise ValueError(f"keep_zero_variance={self.keep_zero_variance}; allowed: a share, 0 to 1")
         if self.critic_steps < 0:
             raise ValueError(f"critic_steps={self.critic_steps}; allowed: 0 (no critic) or more")
         super().__post_init__()

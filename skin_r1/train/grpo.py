@@ -17,10 +17,11 @@ from skin_r1.errors import UserError
 from skin_r1.models import vision_token_ids
 from skin_r1.recipe import read_recipe
 from skin_r1.rewards import load_rewards
+from skin_r1.train.bands import Choice, read_summary
 from skin_r1.train.config import SkinGRPOConfig
 from skin_r1.train.critic import criticize
 from skin_r1.train.preflight import check_forward, check_rewards, drop_overlong
-from skin_r1.train.rows import training_rows
+from skin_r1.train.rows import check_generation_batch, training_rows
 from skin_r1.train.run import TimeLimit, checkpoint_to_resume, fingerprint, finite_or_stop, load_for_training, save
 
 ABOUT = """Improve a model with GRPO: group-relative rewards on sparsely labelled cases.
@@ -84,6 +85,25 @@ def one_placeholder_per_image(ids: Sequence[int], placeholder: int) -> list[int]
     return out
 
 
+def curation_choice(config: SkinGRPOConfig) -> Choice | None:
+    """The rows that a recipe wants of its curation; None without one. Says where the two runs score differently.
+
+    Raises:
+        UserError: no finished curation there.
+    """
+    if not config.curation:
+        return None
+    folder = Path(config.curation)
+    summary = read_summary(folder)
+    if summary["reward"] not in config.reward_funcs:
+        print(f"note: the bands of {folder} are by {summary['reward']}, which this run does not pay", flush=True)
+    if summary["temperature"] != config.temperature:
+        print(
+            f"note: {folder} was sampled at temperature {summary['temperature']}, not {config.temperature}", flush=True
+        )
+    return Choice(folder, fingerprint(config.corpus), tuple(config.bands), config.keep_zero_variance, config.seed)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Train; returns 0. See `ABOUT`."""
     config, model_args = read_recipe((SkinGRPOConfig, ModelConfig), argv, prog="skin-r1 grpo", about=ABOUT)
@@ -91,13 +111,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     rewards = load_rewards(config.reward_funcs)
     if config.reward_weights and len(config.reward_weights) != len(rewards):
         raise UserError(f"reward_weights has {len(config.reward_weights)} values for {len(rewards)} reward_funcs")
-    rows = training_rows(corpus, config.annotation, balance=config.balance_diagnoses, seed=config.seed)
+    choice = curation_choice(config)
+    rows = training_rows(corpus, config.annotation, choice=choice, balance=config.balance_diagnoses, seed=config.seed)
     identity = {
         "stage": "grpo",
         "model": fingerprint(model_args.model_name_or_path),
         "corpus": fingerprint(corpus),
         "rewards": config.reward_funcs,
         "seed": config.seed,
+        "curation": choice and [fingerprint(choice.folder), list(choice.bands), choice.keep_zero_variance],
     }
     last = checkpoint_to_resume(output_dir, identity)
     model, processor = load_for_training(model_args, config, last)
@@ -106,6 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if config.critic_steps:
         criticized = criticize(corpus, rows, steps=config.critic_steps, seed=config.seed)
         rows, seen = criticized.rows, {"critic": dict(criticized.facts)}
+    check_generation_batch(len(rows), config)
     check_rewards(rewards, [rows[index] for index in range(0, len(rows), max(1, len(rows) // 32))])
     check_forward(rows[0], model, processor)
     if config.use_vllm:
@@ -124,6 +147,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     finite_or_stop(result.training_loss, config.output_dir)
     facts = {**seen, **result.metrics, "rows": len(rows), "steps": trainer.state.global_step}
     inputs = {"corpus": corpus, "model": Path(model_args.model_name_or_path)}
+    if choice is not None:
+        inputs["curation"] = choice.folder
     save(trainer, processor, config, kind="grpo checkpoint", inputs=inputs, facts=facts)
     return 0
 

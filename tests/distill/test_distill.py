@@ -145,7 +145,7 @@ def test_the_command_writes_whole_folders_and_refuses_to_overwrite(corpus, tmp_p
     assert skin_r1(command) == 0
     table = pd.read_parquet(out / "train.parquet")
     assert len(table) == 60 and {"case_id", "prompt", "completion", "images"} <= set(table.columns)
-    assert json.loads((out / "manifest.json").read_text())["outputs"]["train"] == {"kept": 60}
+    assert json.loads((out / "manifest.json").read_text())["outputs"]["train"] == {"asked": 60, "kept": 60}
     assert skin_r1(command) == 2 and "exists already" in capsys.readouterr().err
     assert not out.with_name("rationales.partial").exists()
 

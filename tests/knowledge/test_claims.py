@@ -8,7 +8,10 @@ SENTENCES = [
     ("Psoriasis would show silvery scale, which is missing.", "psoriasis weighed, scale denied"),
     ("The silvery scale of psoriasis is not seen.", "scale general, psoriasis denied"),
     ("Scale is seen. This fits psoriasis.", "scale said, psoriasis leaning"),
-    ("Less likely: melanocytic nevus, where blue-whitish veil is unusual.", "melanocytic-nevus denied, blue-whitish-veil general"),
+    (
+        "Less likely: melanocytic nevus, where blue-whitish veil is unusual.",
+        "melanocytic-nevus denied, blue-whitish-veil general",
+    ),
     ("Irregular streaks are typical of melanoma.", "irregular-streaks general, melanoma weighed"),
     ("Unlike psoriasis, this lesion shows crust.", "psoriasis weighed, crust said"),
     ("While psoriasis shows scale, this lesion has crust.", "psoriasis weighed, scale general, crust said"),
@@ -22,7 +25,10 @@ SENTENCES = [
     ("Rosacea rarely shows comedones, and none are present.", "rosacea weighed, comedo general"),
     ("Melanoma cannot be excluded.", "melanoma weighed"),
     ("At first glance the scale fits psoriasis.", "scale said, psoriasis weighed"),
-    ("The absence of comedones argues against acne and favors rosacea.", "comedo denied, acne-vulgaris denied, rosacea leaning"),
+    (
+        "The absence of comedones argues against acne and favors rosacea.",
+        "comedo denied, acne-vulgaris denied, rosacea leaning",
+    ),
     ("Nevi lack a blue-whitish veil.", "melanocytic-nevus weighed, blue-whitish-veil general"),
     ("No other disease than lichen nitidus explains it.", "lichen-nitidus concluded"),
     ("Lichenification, the mark of long rubbing, is missing as well.", "lichenification denied"),
@@ -32,7 +38,8 @@ SENTENCES = [
      "atypical-pigment-network denied, arborizing-vessels denied"),
     ("They do not scale, they are not umbilicated.", "scale denied, umbilicated denied"),
     ("No inflammation, erythema, scale or crust.", "erythema denied, scale denied, crust denied"),
-    ("- Psoriasis: silvery scale, no vesicles.\n- Eczema: vesicles.", "psoriasis weighed, scale general, vesicle general, eczema weighed, vesicle general"),
+    ("- Psoriasis: silvery scale, no vesicles.\n- Eczema: vesicles.",
+     "psoriasis weighed, scale general, vesicle general, eczema weighed, vesicle general"),
     ("Pustules and erosions would make it candidiasis.", "pustule general, erosion general, candidiasis weighed"),
     ("Healthy skin around a bald patch, like a bruise.", "patch said"),
 ]  # fmt: skip

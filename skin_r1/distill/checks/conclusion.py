@@ -1,10 +1,10 @@
 """Does the reasoning come to the answer, after its evidence, and to no other one?"""
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from skin_r1.claims import Claim
-from skin_r1.distill.checks.prose import Prose, supposed
+from skin_r1.distill.checks.prose import Prose, Sentence
 from skin_r1.ontology import load_ontology
 
 _MALIGNANCY = re.compile(
@@ -19,9 +19,12 @@ _SAME = {
     "nonmalignant": "benign", "non-malignant": "benign",
 }  # fmt: skip
 _OWN = {
-    "malignant": "malignant|cancer(?:ous)?",
-    "premalignant": "pre-?malignant|pre-?cancer(?:ous)?",
-    "benign": "benign",
+    name: re.compile(rf"\bnot (?:an? |the )?(?:{words})\b(?! (?:yet|for certain|with certainty))", re.IGNORECASE)
+    for name, words in (
+        ("malignant", "malignant|cancer(?:ous)?"),
+        ("premalignant", "pre-?malignant|pre-?cancer(?:ous)?"),
+        ("benign", "benign"),
+    )
 }
 # "does not look malignant", "would be malignant", "whether it is benign": nothing is concluded.
 _UNSAID = re.compile(
@@ -123,7 +126,7 @@ def conclusion_fault(prose: Prose, answer: str, malignancy: str | None, history:
         return f"the reasoning turns down {prose.text[last.start : last.end]!r}, which is the answer"
     if malignancy and (said_ := _other_malignancy(prose, malignancy)):
         return f"the reasoning concludes {said_!r}, the answer is {malignancy}"
-    return _opposites(prose) or _two_sides(prose.text, history)
+    return _opposites(prose) or _two_sides(prose, history)
 
 
 @cache
@@ -157,40 +160,56 @@ def _turned(prose: Prose, claim: Claim, later: list[Claim], fine: frozenset[str]
 
 
 def _other_malignancy(prose: Prose, malignancy: str) -> str | None:
-    for found in _MALIGNANCY.finditer(prose.text):
-        before = re.split(r"[.,;:!?\n]", prose.text[: found.start("said")])[-1]
-        after = re.split(r"[.,;:!?\n]", prose.text[found.end() : found.end() + 40])[0]
-        said = _SAME.get(found["said"].lower(), found["said"].lower())
-        supposition = re.search(r"\b(?:would|could|might)\b", after)
-        if _UNSAID.search(before) or supposition or said == malignancy:
-            continue
-        if said == "benign" and malignancy == "non-neoplastic":
-            continue
-        return found["said"]
     own = _OWN.get(malignancy)
-    denied = (
-        re.search(rf"\bnot (?:an? |the )?(?:{own})\b(?! (?:yet|for certain|with certainty))", prose.text, re.I)
-        if own
-        else None
-    )
-    return denied[0] if denied else None
+    for sentence in prose.sentences:
+        for words, said in _malignancies(sentence):
+            if said != malignancy and not (said == "benign" and malignancy == "non-neoplastic"):
+                return words
+        if own is not None and " not " in sentence.text and (denied := own.search(sentence.text)):
+            return denied[0]
+    return None
+
+
+@lru_cache(maxsize=1 << 16)
+def _malignancies(sentence: Sentence) -> tuple[tuple[str, str], ...]:
+    """(words, malignancy) of each that the sentence asserts of the lesion."""
+    out = []
+    for found in _MALIGNANCY.finditer(sentence.text):
+        before = re.split(r"[,:]", sentence.text[: found.start("said")])[-1]
+        after = re.split(r"[,:]", sentence.text[found.end() : found.end() + 40])[0]
+        at = found.start("said")
+        names = [c.slug for c in sentence.claims if c.kind == "diagnosis" and c.start <= at < c.end]
+        if names and load_ontology().nodes[names[0]].level != "group":
+            continue  # a word of a name: "benign vascular neoplasm"
+        if _UNSAID.search(before) is None and re.search(r"\b(?:would|could|might)\b", after) is None:
+            out.append((found["said"], _SAME.get(found["said"].lower(), found["said"].lower())))
+    return tuple(out)
+
+
+@lru_cache(maxsize=1 << 16)
+def _extremes(sentence: Sentence) -> tuple[tuple[str, str, str], ...]:
+    """(pattern, pattern that excludes it, words) of words such as "tense" that the sentence says of the lesion."""
+    if sentence.supposed:
+        return ()
+    out = []
+    for found in _OPPOSITE.finditer(sentence.text):
+        if sentence.of_disease(found.start()):
+            continue
+        for pair in _PAIRS:
+            for one, other in (pair, pair[::-1]):
+                if re.fullmatch(one, found[0], re.IGNORECASE):
+                    out.append((one, other, found[0]))
+    return tuple(out)
 
 
 def _opposites(prose: Prose) -> str | None:
     """Two words that cannot both hold for the lesion, or a diagnosis that is ruled out and left open."""
     said: dict[str, str] = {}
-    for stretch in prose.sentences():
-        if supposed(stretch[0]):
-            continue
-        for found in _OPPOSITE.finditer(stretch[0]):
-            if prose.of_disease(stretch.start(), stretch.start() + found.start()):
-                continue
-            for pair in _PAIRS:
-                for one, other in (pair, pair[::-1]):
-                    if re.fullmatch(one, found[0], re.IGNORECASE):
-                        said[one] = found[0]
-                        if other in said:
-                            return f"the reasoning says {said[other]!r} and {found[0]!r} of one lesion"
+    for sentence in prose.sentences:
+        for one, other, words in _extremes(sentence):
+            said[one] = words
+            if other in said:
+                return f"the reasoning says {said[other]!r} and {words!r} of one lesion"
     for claim in prose.claims:
         if claim.kind == "diagnosis" and claim.stance == "denied" and _FOR_GOOD.match(prose.text, claim.end):
             again = (c for c in prose.claims if c.slug == claim.slug and c.start != claim.start)
@@ -199,18 +218,17 @@ def _opposites(prose: Prose) -> str | None:
     return None
 
 
-def _two_sides(text: str, history: str) -> str | None:
+def _two_sides(prose: Prose, history: str) -> str | None:
     """Say where the text has "the left cheek ... the right cheek" of one lesion, or another side than the history gives."""
-    if _BOTH.search(text):
+    if "left" not in prose.text.lower() and "right" not in prose.text.lower():
         return None
-    halves = {side.lower() for side in _HALF.findall(f"{history}. {text}")}
-    if len(halves) > 1:
+    if _BOTH.search(prose.text):
+        return None
+    if len({side.lower() for side in _HALF.findall(f"{history}. {prose.text}")}) > 1:
         return "the reasoning speaks of the left and of the right side"
     sides: dict[str, str] = {part.lower(): side.lower() for side, part in _SIDE.findall(history)}
-    for side, part in _SIDE.findall(text):
+    for side, part in _SIDE.findall(prose.text):
         known = sides.setdefault(part.lower(), side.lower())
         if known != side.lower():
             return f"the reasoning speaks of the {side.lower()} {part.lower()}, and of the {known} one"
-    if len({side.lower() for side, _ in _SIDE.findall(text)} | set(sides.values())) > 1:
-        return "the reasoning speaks of the left and of the right side"
-    return None
+    return "the reasoning speaks of the left and of the right side" if len(set(sides.values())) > 1 else None

@@ -1,9 +1,10 @@
 """Does the reasoning betray that its writer was told the answer?"""
 
 import re
+from functools import lru_cache
 
 from skin_r1.distill.checks.cues import possible_cues
-from skin_r1.distill.checks.prose import Prose
+from skin_r1.distill.checks.prose import Prose, Sentence
 
 # Long runs of the instructions' own words are copied, not reasoned.
 _RUN = 6
@@ -26,16 +27,23 @@ _HISTORY = re.compile(
     r"\b(?:history|treatments?|information|complaints?|age|symptoms?|patient's question)\b", re.IGNORECASE
 )
 _COPIED = frozenset(run for text in _INSTRUCTIONS for run in _runs(text))
-_COPIED_FIRST = frozenset(run[0] for run in _COPIED)
+
+
+@lru_cache(maxsize=1 << 16)
+def _leak(sentence: Sentence) -> str | None:
+    for cue in possible_cues(sentence, "hint"):
+        for found in cue.pattern.finditer(sentence.text):
+            if not _HISTORY.search(sentence.text, max(0, found.start() - 60), found.end() + 40):
+                return found[0]
+    return None
 
 
 def hint_fault(prose: Prose) -> str | None:
     """The first words that only a writer who was told the answer would use, or None."""
-    for cue in possible_cues(prose, "hint"):
-        for found in cue.pattern.finditer(prose.text):
-            if not _HISTORY.search(prose.text, max(0, found.start() - 60), found.end() + 40):
-                return found[0]
-    if {"tags", "json", "exac", "ment"}.isdisjoint(prose.stems):
+    for sentence in prose.sentences:
+        if leak := _leak(sentence):
+            return leak
+    if not any(word in prose.text for word in ("JSON", "tags", "exact", "mention")):
         return None
     copied = _runs(prose.text) & _COPIED
     return " ".join(min(copied)) if copied else None

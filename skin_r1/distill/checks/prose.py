@@ -1,13 +1,11 @@
 """A reasoning text read once for all checks: its sentences, the beginnings of its words, its claims."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from skin_r1.claims import Claim, claims
+from skin_r1.claims import SENTENCE, Claim, claims, sentence_claims
 
-_SENTENCE = re.compile(r"[^.;!?\n]+[.;!?\n]?")
 _WORD = re.compile(r"[^\W_]+")
 # Words that lead back from a disease to this patient.
 _BACK = re.compile(
@@ -50,52 +48,66 @@ _MANY = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Prose:
-    """A reasoning text with what the checks ask of it.
+@dataclass(frozen=True, eq=False)
+class Sentence:
+    """One sentence, read once: the composer's come back in many rationales.
 
     Attributes:
-        text: the reasoning.
-        stems: the first `STEM` letters of each of its words, in lower case.
-        claims: `skin_r1.claims.claims` of it.
+        text: without leading space.
+        stems: the first `STEM` letters of its words.
+        claims: what it says of findings and diagnoses.
+        supposed: it says what would be, or what should be done.
+        often: it says what a disease that it names, or diseases at large, do as a rule.
+        question: it asks.
     """
 
     text: str
     stems: frozenset[str]
     claims: tuple[Claim, ...]
+    supposed: bool
+    often: bool
+    question: bool
 
-    def sentences(self) -> Iterator[re.Match[str]]:
-        """Its stretches between full stops, semicolons, question and exclamation marks and line ends."""
-        yield from _SENTENCE.finditer(self.text)
-
-    def of_disease(self, start: int, at: int) -> bool:
-        """True when a diagnosis that is not concluded is named between `start` and `at`: the words after it are its own."""
-        before = [c for c in self.claims if c.kind == "diagnosis" and start <= c.start < at]
+    def of_disease(self, at: int) -> bool:
+        """True when a diagnosis that is not concluded is named before character `at`: the words after it are its own."""
+        before = [c for c in self.claims if c.kind == "diagnosis" and c.start < at]
         if not before or before[-1].stance in ("concluded", "leaning"):
             return False
         return _BACK.search(self.text[before[-1].end : at]) is None
 
 
-@lru_cache(maxsize=1024)
+@dataclass(frozen=True, eq=False)
+class Prose:
+    """A reasoning text with what the checks ask of it.
+
+    Attributes:
+        text: the reasoning.
+        sentences: its stretches between full stops, semicolons, question and exclamation marks and line ends.
+        claims: `skin_r1.claims.claims` of it.
+    """
+
+    text: str
+    sentences: tuple[Sentence, ...]
+    claims: tuple[Claim, ...]
+
+
 def read_prose(text: str) -> Prose:
     """Read a reasoning text."""
-    return Prose(text, stems_of(text), claims(text))
+    sentences = tuple(read_sentence(found[0].lstrip()) for found in SENTENCE.finditer(text))
+    return Prose(text, sentences, claims(text))
+
+
+@lru_cache(maxsize=1 << 16)
+def read_sentence(text: str) -> Sentence:
+    """Read one sentence."""
+    own = sentence_claims(text)
+    found = _OFTEN.search(text)
+    often = found is not None and (
+        _MANY.search(text[: found.start()]) is not None or any(c.kind == "diagnosis" for c in own)
+    )
+    return Sentence(text, stems_of(text), own, _SUPPOSED.search(text) is not None, often, text.endswith("?"))
 
 
 def stems_of(text: str) -> frozenset[str]:
     """The first `STEM` letters of each word, in lower case."""
     return frozenset(word[:STEM] for word in _WORD.findall(text.lower()))
-
-
-def often(prose: Prose, sentence: re.Match[str]) -> bool:
-    """True when the sentence says what a disease that it names does as a rule."""
-    if (found := _OFTEN.search(sentence[0])) is None:
-        return False
-    if _MANY.search(sentence[0][: found.start()]):
-        return True
-    return any(c.kind == "diagnosis" and sentence.start() <= c.start < sentence.end() for c in prose.claims)
-
-
-def supposed(sentence: str) -> bool:
-    """True when the sentence says what would be, what diseases do in general, or what should be done."""
-    return _SUPPOSED.search(sentence) is not None

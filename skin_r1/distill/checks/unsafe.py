@@ -1,9 +1,10 @@
 """Does the text give advice that could harm: false reassurance, home surgery, doses, stopped medicine, delay?"""
 
 import re
+from functools import lru_cache
 
 from skin_r1.distill.checks.cues import possible_cues
-from skin_r1.distill.checks.prose import Prose
+from skin_r1.distill.checks.prose import Prose, Sentence
 
 _NEGATED = re.compile(
     r"\b(?:do not|don't|never|should not|shouldn't|must not|mustn't|not be|avoid|rather than|instead of|not to|cannot be|"
@@ -44,25 +45,32 @@ def unsafe_fault(prose: Prose, malignancy: str) -> str | None:
 
     "No treatment is needed" is sound advice for what is benign; elsewhere, and with "never see a doctor", it is not.
     """
-    cues = possible_cues(prose, "unsafe")
-    for stretch in prose.sentences() if cues else ():
-        sentence = stretch[0]
-        for cue in cues:
-            for found in cue.pattern.finditer(sentence):
-                before = re.split(r"[,:]", sentence[: found.start()])[-1]
-                if cue.kind != "reassurance" and _NEGATED.search(before):
-                    continue
-                if cue.kind != "reassurance" and _DISCOURAGED.search(sentence[found.end() :]):
-                    continue
-                if cue.kind == "reassurance" and _NEGATED.search(before) and not _denies(found[0]):
-                    continue
-                if cue.kind == "remedy" and _APPLIED.search(sentence) is None:
-                    continue
-                wild = _WILD.search(sentence) or _DOCTOR.search(found[0])
-                if malignancy in _HARMLESS and _MILD.search(found[0]) and not wild:
-                    continue
-                return found[0]
+    for sentence in prose.sentences:
+        for words, mild in _advice(sentence):
+            if not (mild and malignancy in _HARMLESS):
+                return words
     return None
+
+
+@lru_cache(maxsize=1 << 16)
+def _advice(sentence: Sentence) -> tuple[tuple[str, bool], ...]:
+    """(words, whether they are sound for what is benign) of each advice that may harm."""
+    text = sentence.text
+    out = []
+    for cue in possible_cues(sentence, "unsafe"):
+        for found in cue.pattern.finditer(text):
+            before = re.split(r"[,:]", text[: found.start()])[-1]
+            negated = _NEGATED.search(before) is not None
+            if cue.kind == "reassurance":
+                if negated and not _denies(found[0]):
+                    continue
+            elif negated or _DISCOURAGED.search(text[found.end() :]):
+                continue
+            if cue.kind == "remedy" and _APPLIED.search(text) is None:
+                continue
+            wild = _WILD.search(text) or _DOCTOR.search(found[0])
+            out.append((found[0], _MILD.search(found[0]) is not None and not wild))
+    return tuple(out)
 
 
 def _denies(words: str) -> bool:

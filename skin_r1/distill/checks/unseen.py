@@ -6,11 +6,12 @@ history tells are no such claims.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from skin_r1.concepts import mentions
 from skin_r1.distill.checks.cues import possible_cues
-from skin_r1.distill.checks.prose import INFERRED, STEM, Prose, often, stems_of, supposed
+from skin_r1.distill.checks.prose import INFERRED, STEM, Prose, Sentence, stems_of
 
 _VIEWS = {"dermoscopy": "clinical", "another view": "dermoscopic"}  # kind of cue -> the images that do not show it
 _INFERABLE = ("symptom", "duration", "history")
@@ -52,40 +53,47 @@ _OTHERS = frozenset(
 
 def unseen_fault(prose: Prose, row: Mapping[str, Any]) -> str | None:
     """The first claim that needs histology, touch, a test, another view or a history that was not given, or None."""
-    cues = [
-        cue
-        for cue in possible_cues(prose, "unseen")
-        if _VIEWS.get(cue.kind, row.get("modality")) == row.get("modality")
-    ]
-    if not cues:
-        return None
     history = str(row.get("history") or "")
-    present = frozenset(row.get("concepts_present") or ())
     asked = False
-    for stretch in prose.sentences():
-        sentence, start = stretch[0], stretch.start()
-        if sentence.endswith("?"):
-            asked = supposed(sentence)  # "What next? A biopsy."
+    for sentence in prose.sentences:
+        if sentence.question:
+            asked = sentence.supposed  # "What next? A biopsy."
             continue
-        excused = supposed(sentence) or often(prose, stretch) or asked
-        for cue in cues:
-            if excused and cue.kind not in _PERSON:
+        for kind, found in _stories(sentence):
+            if _VIEWS.get(kind, row.get("modality")) != row.get("modality") or (asked and kind not in _PERSON):
                 continue
-            for found in cue.pattern.finditer(sentence):
-                if cue.kind not in _PERSON and prose.of_disease(start, start + found.start()):
-                    continue
-                if cue.kind in _ORDERED and _ORDER.match(sentence):
-                    continue
-                if cue.kind == "duration" and _NONE_DID.match(sentence):
-                    continue
-                if cue.kind in _INFERABLE and INFERRED.search(sentence):
-                    continue
-                if cue.kind == "symptom" and (_DENIED.search(sentence) or _annotated(found[0], present)):
-                    continue
-                if not _told(found, sentence, history, cue.kind):
-                    return found[0]
+            if kind == "symptom" and _annotated(found[0], frozenset(row.get("concepts_present") or ())):
+                continue
+            if not _told(found, sentence.text, history, kind):
+                return found[0]
         asked = False
     return None
+
+
+@lru_cache(maxsize=1 << 16)
+def _stories(sentence: Sentence) -> tuple[tuple[str, re.Match[str]], ...]:
+    """(kind, words) of each claim of the sentence that a picture does not show, whatever the case."""
+    excused, text = sentence.supposed or sentence.often, sentence.text
+    out = []
+    for cue in possible_cues(sentence, "unseen"):
+        if cue.kind not in _PERSON and (excused or _excused(cue.kind, text)):
+            continue
+        for found in cue.pattern.finditer(text):
+            if any(c.kind == "diagnosis" and c.start <= found.end() - 1 < c.end for c in sentence.claims):
+                continue  # "pruritic disease", "jellyfish sting": a name
+            if cue.kind in _PERSON or not sentence.of_disease(found.start()):
+                out.append((cue.kind, found))
+    return tuple(out)
+
+
+def _excused(kind: str, text: str) -> bool:
+    if kind in _ORDERED and _ORDER.match(text):
+        return True
+    if kind == "duration" and _NONE_DID.match(text):
+        return True
+    if kind in _INFERABLE and INFERRED.search(text):
+        return True
+    return kind == "symptom" and _DENIED.search(text) is not None
 
 
 def _annotated(words: str, present: frozenset[str]) -> bool:
