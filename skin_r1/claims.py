@@ -14,6 +14,7 @@ from typing import Literal
 
 from skin_r1.negation import DENIED, State, negation
 from skin_r1.scan import Clause, Span, clauses
+from skin_r1.wording import canonical_word
 
 Stance = Literal["said", "denied", "open", "general", "concluded", "leaning", "weighed"]
 
@@ -42,7 +43,7 @@ class Claim:
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+    return frozenset(canonical_word(word) for word in text.split())
 
 
 # Words that lead back to this lesion: what follows is said of it.
@@ -57,11 +58,12 @@ _TURNS = _words("but however although though while whereas yet instead neverthel
 _SUPPOSED = _words(
     "would should if expected expect typically usually classically commonly generally frequently often "
     "characteristically "
-    "hallmark were taken mistaken resemble resembles resembling mimic mimics"
+    "hallmark were hoped wish wished hoping taken mistaken resemble resembles resembling mimic mimics"
 )
 _VERBS = _words("is are was were has have show see seen cover lie stand make so")
 _BE, _DESCRIBING = _words("is are was were be also clearly easily well"), _words("describe call say name speak")
 _IN_GENERAL = _words("do does grow never tend usually seldom rarely often")
+_PREDICATES = _words("is are has have does do lack lacks show shows can may would usually rarely seldom never often")
 _AS_HERE, _THE = _words("does do as also is are seen present too"), _words("the my final leading working likeliest")
 _HERE_IN_LIST = _words("here this image described observed case current")
 _SOUGHT = _words("looked searched look search looking searching checked attention sought")
@@ -84,7 +86,7 @@ _WEAK = (
     "indicate", "indicating", "favor", "favour", "favoring", "favouring", "mean", "meaning", "consistent with",
     "compatible with", "characteristic of", "typical of", "keeping with", "most likely", "speak for", "speaking for",
     "support", "supporting", "argue for", "probably", "likely", "lead to", "leading to", "in favor of", "match",
-    "matching", "consistent", "best explained by", "explained by", "lean toward", "remain", "leave", "leaving",
+    "matching", "consistent", "best explained by", "explained by", "lean toward",
     "stay with",
     "typical for", "classic for", "agree with", "is probably", "add up to", "diagnosi of", "amount to",
 )  # fmt: skip
@@ -97,7 +99,7 @@ _UNSAID = _words(
 _MAYBE = _words("may might could whether if")
 _DOWN = _words(
     "less unlikely improbable excluded against poorly weaker discarded rejected implausible not no "
-    "remote worse dismissed fails fail"
+    "remote worse dismissed fails fail down"
 )
 _UP = _words("likely best favored favoured probable confirmed fit supported explain diagnosis win wins prevail winner")
 _FILL = _words(
@@ -108,7 +110,7 @@ _FILL = _words(
 
 
 def _phrases(texts: Sequence[str]) -> frozenset[tuple[str, ...]]:
-    return frozenset(tuple(text.split()) for text in texts)
+    return frozenset(tuple(canonical_word(word) for word in text.split()) for text in texts)
 
 
 _STRONG_KEYS, _WEAK_KEYS = _phrases(_STRONG), _phrases(_WEAK)
@@ -207,6 +209,8 @@ def _of_diagnosis(clause: Clause, span: Span, state: State) -> Stance:
         return "denied"
     if state == "open":
         return "weighed"
+    if _turned_down(clause, span):
+        return "denied"
     start = span.first
     while start > 0 and words[start - 1] in _FILL and start not in clause.commas:
         start -= 1
@@ -234,6 +238,16 @@ def _of_diagnosis(clause: Clause, span: Span, state: State) -> Stance:
             before = words[_part_start(clause, span.first, span) : span.first]
             return "leaning" if _UNSAID.isdisjoint(before) and "than" not in before else stance
     return stance
+
+
+def _turned_down(clause: Clause, span: Span) -> bool:
+    """True for "X is less likely", "X moves down" and the like, whatever stands before."""
+    for at, word in enumerate(clause.words[span.last : span.last + 4]):
+        if span.last + at in clause.commas or word in _TURNS or word in ("than", "would", "could", "might", "may"):
+            return False
+        if word in _DOWN and word not in ("not", "no"):
+            return True
+    return False
 
 
 def _part_start(clause: Clause, at: int, span: Span) -> int:
@@ -284,8 +298,8 @@ def _of_finding(clause: Clause, k: int, state: State, stances: Sequence[Stance])
             return "open" if _UNFOUND.isdisjoint(words[span.last :]) else "denied"
         if words[at] == "none" and words[at + 1 : at + 2] in (("is",), ("are",)):
             break
-        if words[at] in _HERE:
-            break
+        if words[at] in _HERE and not (words[at] in _TURNS and words[at + 1] in _PREDICATES):
+            break  # "molluscum has dells, but is painless and pearly" goes on about molluscum
         at -= 1
     return "general" if _said_of_disease(clause, k, after) else plain
 

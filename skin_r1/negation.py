@@ -10,6 +10,11 @@ State = Literal["said", "denied", "missing", "open"]
 DENIED = ("denied", "missing")
 _Phrases = frozenset[tuple[str, ...]]
 
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(canonical_word(word) for word in words.split())
+
+
 _OPENERS = (
     "no", "not", "without", "absence of", "absent", "lack", "lack of", "lacking", "free of", "neither", "nor", "never",
     "none of", "negative for", "denies", "denied", "rather than", "instead of", "non", "cannot see", "devoid of",
@@ -33,7 +38,7 @@ _CLOSERS = (
     "was absent",
     "were absent", "remain absent", "cannot be made out", "did not appear", "do not appear", "does not appear",
     "is wanting", "are wanting", "not to be seen", "is out of sight", "do not occur", "not visible", "was ruled out",
-    "is ruled out", "are ruled out", "is excluded",
+    "is ruled out", "are ruled out", "is excluded", "are excluded", "missing entirely",
 )  # fmt: skip
 # After these the finding is neither asserted nor denied.
 _OPEN_ENDS = (
@@ -46,16 +51,14 @@ _NOT_NEGATIONS = (
     "not absent",
     "not only", "no doubt", "no longer only", "not uncommon", "not just", "not unlike", "no change in",
 )  # fmt: skip
-_TURNS = frozenset(
-    "but however although though yet while whereas except instead nevertheless so hence thus therefore".split()
-)
-_VERBS = frozenset(
+_TURNS = _set("but however although though yet while whereas except instead nevertheless so hence thus therefore")
+_VERBS = _set(
     "with shows show showing has have there is are was were which reveals despite presence present displays "
-    "prominent marked obvious clear visible some seen suggests suggesting favors favoring it favor suggest point fit".split()
+    "prominent marked obvious clear visible some seen suggests suggesting favors favoring it favor suggest point fit"
 )
 _ARTICLES = frozenset(("a", "an", "the", "there"))
 _LINKS = frozenset(("and", "or", "nor"))
-_JOINERS = frozenset("and or nor a an the any of evidence sign".split())
+_JOINERS = _set("and or nor a an the any of evidence sign")
 
 
 def _keyed(phrases: Sequence[str]) -> _Phrases:
@@ -70,13 +73,14 @@ _KEYS: dict[str, _Phrases] = {
 }
 _FIRST = {kind: frozenset(phrase[0] for phrase in phrases) for kind, phrases in _KEYS.items()}
 _STARTS = _FIRST["openers"] | _FIRST["not_negations"] | {"so"}
-_SUBJECTS = frozenset("they it he she we i this these those".split())
-_PLACES = frozenset("under in on within at of around over inside between near along".split())
-_HARDLY = frozenset(
-    "entirely always wholly specific typical diagnostic enough sufficient alone unusual uncommon only the".split()
-)
+_SUBJECTS = _set("they it he she we i this these those")
+_PLACES = _set("under in on within at of around over inside between near along")
+_HARDLY = _set("entirely always wholly specific typical diagnostic enough sufficient alone unusual uncommon only the")
+_ADVERBS = _set("also clearly entirely completely notably likewise equally therefore simply definitely certainly")
+_BARE = frozenset((("is", "not"), ("are", "not"), ("was", "not"), ("were", "not"), ("isn", "t"), ("aren", "t")))
 _ALL = frozenset(("all", "both"))
-_BE = frozenset("is are was were has have does do did cannot not".split())
+_OPENED = _set("is are seen visible present found observed")
+_BE = _set("is are was were has have does do did cannot not")
 _ASIDE = 12  # words of an apposition at most
 _STOPS = _TURNS | {"and", "or", "with"}
 
@@ -102,7 +106,9 @@ def negation(clause: Clause) -> tuple[State, ...]:
                 break  # "it does not scale, it is not umbilicated"
             if length := _at(words, at, "open_ends"):
                 _back(words, found, status, k, "open")
-            elif (length := _at(words, at, "closers")) and not (at in commas and words[at] == "absent"):
+            elif (length := _closer(words, at)) and not (at in commas and words[at] == "absent"):
+                if _says_what(clause, words[at : at + length], at + length):
+                    break  # "the nodule is not red" denies redness, not the nodule
                 if words[at + length : at + length + 1] and words[at + length] in _HARDLY:
                     break  # "the rainbow is not entirely specific"
                 _back(words, found, status, k, "missing")
@@ -132,10 +138,25 @@ def negation(clause: Clause) -> tuple[State, ...]:
             i += 2
         else:
             i += 1
+    if words[-1:] == ("no",):  # "asymmetry of the outline: no"
+        status = ["missing" if state == "said" else state for state in status]
     for k, span in enumerate(found):
         if status[k] == "denied" and words[span.last : span.last + 1] in (("except",), ("apart",), ("save",)):
             status[k] = "said"  # "no vesicles except for a handful"
     return tuple(status)
+
+
+def _closer(words: Sequence[str], at: int) -> int:
+    """Length of the closing denial at `at`, also with an adverb in it: "are also excluded"."""
+    if length := _at(words, at, "closers"):
+        return length
+    if at + 2 < len(words) and words[at + 1] in _ADVERBS:
+        length = _at((words[at], *words[at + 2 : at + 6]), 0, "closers")
+    return length + 1 if length > 1 else 0
+
+
+def _says_what(clause: Clause, phrase: Sequence[str], after: int) -> bool:
+    return tuple(phrase) in _BARE and any(span.first == after and span.finding for span in clause.spans)
 
 
 def _after_aside(span: Span, words: Sequence[str], commas: frozenset[int]) -> int:
@@ -181,7 +202,8 @@ def _forward(
         if first:
             # "no inflammation, redness or scaling": a list may begin with words that are no names of ours.
             cuts = [start, *sorted(at for at in commas if start < at < i), i]
-            listed = all(b - a <= 2 for a, b in zip(cuts, cuts[1:], strict=False)) and _VERBS.isdisjoint(gap)
+            said = gap[1:] if gap[:1] and gap[0] in _OPENED else gap
+            listed = all(b - a <= 2 for a, b in zip(cuts, cuts[1:], strict=False)) and _VERBS.isdisjoint(said)
             stop = len(gap) > 8 or (any(at in commas for at in range(start + 1, i + 1)) and not listed)
         else:
             # "no scale, and a blue veil": a new start after "and" with an article.

@@ -24,7 +24,7 @@ from skin_r1.distill.parts import (
     shelves,
     weighed,
 )
-from skin_r1.distill.say import Voice, name
+from skin_r1.distill.say import Voice, name, other_name
 from skin_r1.distill.trajectory import Sentence, candidates, halted
 from skin_r1.ontology import load_ontology
 
@@ -75,7 +75,9 @@ def _arranged(blocks: Sequence[Block], order: int) -> Block:
 
 def _direct(tell: Telling) -> tuple[list[str], list[list[Block]]]:
     first, basis = alternatives(tell.row, tell.signs)
-    named = [tell.voice.say(table, basis, o=name(slug)) for table, slug in zip(("diff", "diff2"), first, strict=False)]
+    named = [
+        tell.voice.say(table, basis, o=other_name(slug)) for table, slug in zip(("diff", "diff2"), first, strict=False)
+    ]
     missing = [tell.voice.about("denied", slug, basis) for slug, basis in missed(tell.signs)[:2]]
     return first[: len(named)], [
         [linked(tell) + weighed(tell), missing],
@@ -89,7 +91,7 @@ def _compared(tell: Telling, kind: str) -> tuple[list[str], list[list[Block]]]:
     far, switch = kind.endswith("random"), kind.startswith("switch")
     pool = [each for each in (strangers if far else rivals)(tell.signs) if each.shared or not switch]
     other = pool[tell.voice.order % len(pool)]
-    o = name(other.slug)
+    o = other_name(other.slug)
     start = [tell.voice.say("first" if switch else "ask", DIFFERENTIAL, o=o)]
     start += [tell.voice.about("share", slug, basis, o=o) for slug, basis in other.shared[:1]]
     against = [tell.voice.about("fort", slug, basis, dx=tell.dx, o=o) for slug, basis in other.forts[:2]]
@@ -120,7 +122,7 @@ def _coarse(tell: Telling) -> tuple[list[str], list[list[Block]]]:
     if tell.answer != tell.signs.diagnosis:
         walk.append(voice.say("halt", TAXONOMY, dx=tell.dx))
     first, basis = alternatives(tell.row, tell.signs)
-    named = [voice.say("diff", basis, o=name(slug)) for slug in first[:1]]
+    named = [voice.say("diff", basis, o=other_name(slug)) for slug in first[:1]]
     conclude = [conclusion(tell)]
     reasons = linked(tell) + weighed(tell)
     return first[:1], [[walk], [reasons], [conclude], [behavior(tell), named], [last(tell)]]
@@ -129,9 +131,9 @@ def _coarse(tell: Telling) -> tuple[list[str], list[list[Block]]]:
 def _uncertain(tell: Telling) -> tuple[list[str], list[list[Block]]]:
     voice, ranked = tell.voice, candidates(tell.row)
     slugs = [slug for slug, _ in ranked[1:]]
-    field = [voice.say("candidates", DIFFERENTIAL, dx=tell.dx, o=name(slugs[0]))]
+    field = [voice.say("candidates", DIFFERENTIAL, dx=tell.dx, o=other_name(slugs[0]))]
     shares = [voice.say("shares", DIFFERENTIAL, dx=tell.dx, s=share(ranked[0][1]))]
-    shares += [voice.say("shares2", DIFFERENTIAL, o=name(slug), s=share(weight)) for slug, weight in ranked[1:]]
+    shares += [voice.say("shares2", DIFFERENTIAL, o=other_name(slug), s=share(weight)) for slug, weight in ranked[1:]]
     doubt = [voice.say("undecided", DIFFERENTIAL)]
     further = [voice.say("further", TAXONOMY, step=deciding([slug for slug, _ in ranked], tell.signs.modality))]
     leads = [voice.say("leads", DIFFERENTIAL, dx=tell.dx)]
@@ -147,8 +149,8 @@ def _absent(tell: Telling) -> tuple[list[str], list[list[Block]]]:
         if fresh and len(named) < 3:
             named.append(other)
             used.add(fresh[0][0])
-            tested.append([voice.about("lack", fresh[0][0], fresh[0][1], o=name(other.slug))])
-    done = [voice.say("verdict", bases(named[0].lacks[:1]), o=name(named[0].slug))]
+            tested.append([voice.about("lack", fresh[0][0], fresh[0][1], o=other_name(other.slug))])
+    done = [voice.say("verdict", bases(named[0].lacks[:1]), o=other_name(named[0].slug))]
     conclude = [conclusion(tell)]
     intro = [voice.say("missing")]
     reasons = linked(tell) + weighed(tell)

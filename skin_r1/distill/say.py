@@ -2,6 +2,10 @@
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import combinations, product
+from math import comb
+
+import numpy as np
 
 from skin_r1.distill.code import FIELD, GRAM, digits, symbols
 from skin_r1.distill.trajectory import Sentence
@@ -23,7 +27,6 @@ class Voice:
         self.register: Register = "plain" if (own[0] + own[2] + own[5]) % 2 else "clinical"
         self.order = own[1] * FIELD + own[3]
         self._uses: dict[str, int] = {}
-        self._said: set[tuple[str, int]] = set()
         self._words = [0] * FIELD  # of each place so far
         self._placed: dict[str, tuple[int, int]] = {}  # text of a sentence -> its place and words
         self._texts = wordings()
@@ -34,12 +37,7 @@ class Voice:
         self._uses[table] = use + 1
         places = PLACES[table]
         place = places[use % len(places)]
-        number = (self.symbols[place] + _OFFSET * use) % FIELD
-        if use:  # a text says nothing twice in the same words
-            while (table, number) in self._said:
-                number = (number + 1) % FIELD
-        self._said.add((table, number))
-        return self._texts[table, self.register][number], place
+        return self._texts[table, self.register][(self.symbols[place] + _OFFSET * use) % FIELD], place
 
     def say(self, table: str, basis: Sequence[str] = (), **slots: str) -> Sentence:
         """A sentence about diagnoses; `slots` are texts, and each is also offered with a capital (`Dx`)."""
@@ -80,37 +78,21 @@ class Voice:
         return (*out, *end)
 
     def _shareable(self, sentences: Sequence[Sentence]) -> float:
-        """About the largest share of its 8-grams that another rationale can have, by the places of its sentences.
+        """The largest share of its 8-grams that another rationale can have, by the places of its sentences.
 
-        A shared sentence of w words brings w - 7 8-grams, and 7 more with each shared neighbor. The five places are
-        searched for greedily, from each of the two that bring most.
+        A shared sentence of w words brings w - 7 8-grams, and 7 more with each shared neighbor; the largest sum over all
+        choices of five places.
         """
-        alone = [0] * FIELD
-        beside = [[0] * FIELD for _ in range(FIELD)]
+        brings = np.zeros(len(_PAIRS), np.float32)
         before, total = -1, 0
         for sentence in sentences:
             place, words = self._placed[sentence.text]
             total += words
-            alone[place] += max(0, words - GRAM + 1)
-            if before == place:
-                alone[place] += GRAM - 1
-            elif before >= 0:
-                beside[before][place] += GRAM - 1
-                beside[place][before] += GRAM - 1
+            brings[_PAIRS[place, place]] += max(0, words - GRAM + 1)
+            if before >= 0:
+                brings[_PAIRS[before, place]] += GRAM - 1
             before = place
-        most = 0
-        for start in sorted(range(FIELD), key=alone.__getitem__)[-2:]:
-            gain, left, shared = alone.copy(), set(range(FIELD)), 0
-            place = start
-            for _ in range(AGREE):
-                shared += gain[place]
-                left.remove(place)
-                near = beside[place]
-                for each in left:
-                    gain[each] += near[each]
-                place = max(left, key=gain.__getitem__)
-            most = max(most, shared)
-        return most / max(1, total - GRAM + 1)
+        return float((_choices() @ brings).max()) / max(1, total - GRAM + 1)
 
     def listed(self, findings: Sequence[str]) -> list[Sentence]:
         """Sentences that name all findings as seen, two at a time, the order turned by the serial number."""
@@ -130,6 +112,18 @@ class Voice:
         return out
 
 
+_PAIRS = {pair: at for at, pair in enumerate((one, other) for one in range(FIELD) for other in range(FIELD))}
+
+
+@cache
+def _choices() -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
+    """A row for each choice of five places: which pairs of places it holds, (1287, 169)."""
+    out = np.zeros((comb(FIELD, AGREE), len(_PAIRS)), np.float32)
+    for row, chosen in zip(out, combinations(range(FIELD), AGREE), strict=True):
+        row[[_PAIRS[pair] for pair in product(chosen, chosen)]] = 1
+    return out
+
+
 @cache
 def _rank() -> dict[str, int]:
     return {slug: at for at, slug in enumerate(spoken())}
@@ -139,3 +133,10 @@ def _rank() -> dict[str, int]:
 def name(slug: str) -> str:
     """Preferred name of a diagnosis."""
     return load_ontology().name(slug)
+
+
+@cache
+def other_name(slug: str) -> str:
+    """A diagnosis as it is spoken of beside the answer; a whole shelf is called a group ("the benign neoplasm group")."""
+    node = load_ontology().nodes[slug]
+    return f"the {node.name} group" if node.level in ("group", "family") else node.name

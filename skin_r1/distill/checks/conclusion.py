@@ -14,6 +14,10 @@ _MALIGNANCY = re.compile(
     r"(?P<said>benign|malignant|premalignant|cancerous|non-?cancerous|non-?malignant|skin cancer)\b",
     re.IGNORECASE,
 )
+_TURNED_CANCER = re.compile(
+    r"\b(?:has|have) (?:already )?(?:turned|changed|developed|progressed) into (?:an? )?(?:invasive )?(?:skin )?cancer",
+    re.IGNORECASE,
+)
 _SAME = {
     "cancerous": "malignant", "skin cancer": "malignant", "noncancerous": "benign", "non-cancerous": "benign",
     "nonmalignant": "benign", "non-malignant": "benign",
@@ -55,6 +59,7 @@ _TURN = re.compile(
 )
 _PAIRS = (
     ("tense", "flaccid"),
+    ("(?:completely|entirely|perfectly|wholly) flat", "raised"),
     (
         r"(?:only one|a single) (?:lesion|papule|nodule|plaque|macule|patch|spot)|solitary",
         r"dozens|numerous|countless|hundreds|scores of|large number",
@@ -174,6 +179,8 @@ def _other_malignancy(prose: Prose, malignancy: str) -> str | None:
 def _malignancies(sentence: Sentence) -> tuple[tuple[str, str], ...]:
     """(words, malignancy) of each that the sentence asserts of the lesion."""
     out = []
+    if (turned := _TURNED_CANCER.search(sentence.text)) and not sentence.supposed:
+        out.append((turned[0], "malignant"))
     for found in _MALIGNANCY.finditer(sentence.text):
         before = re.split(r"[,:]", sentence.text[: found.start("said")])[-1]
         after = re.split(r"[,:]", sentence.text[found.end() : found.end() + 40])[0]
@@ -213,7 +220,7 @@ def _opposites(prose: Prose) -> str | None:
     for claim in prose.claims:
         if claim.kind == "diagnosis" and claim.stance == "denied" and _FOR_GOOD.match(prose.text, claim.end):
             again = (c for c in prose.claims if c.slug == claim.slug and c.start != claim.start)
-            if any(_LEFT_OPEN.match(prose.text, c.end) for c in again):
+            if any(_LEFT_OPEN.match(prose.text, c.end) or c.stance in ("concluded", "leaning") for c in again):
                 return f"the reasoning excludes {prose.text[claim.start : claim.end]!r} and leaves it open"
     return None
 

@@ -14,6 +14,15 @@ _IMPLIED: Mapping[str, tuple[str, ...]] = {
     "symmetric-color-structure": ("symmetric-shape",),
     "asymmetric-color-structure": ("asymmetric-shape",),
     "white-hypopigmentation": ("white-circles",),
+    "blue-regression-areas": ("blue", "gray", "gray-blue-structures"),
+    "regression-combinations": (
+        "blue",
+        "gray",
+        "white-hypopigmentation",
+        "blue-regression-areas",
+        "white-regression-areas",
+        "gray-blue-structures",
+    ),
     "blue-whitish-veil": ("blue", "white-hypopigmentation", "blue-white-structures"),
     "blue-gray-ovoid-nests": ("blue", "gray", "gray-blue-structures"),
     "homogeneous-blue-pattern": ("blue", "homogeneous-pattern"),
@@ -47,11 +56,21 @@ SYMPTOMS = frozenset(
     if not concept.modality and set(concept.vocabulary) <= {"symptom", "scin"} and slug != "elevation"
 )
 """Findings that a patient tells and no image shows."""
-_NO_VESSELS = re.compile(
-    r"\b(?:no|without|lacks?) (?:visible |discernible |any )?(?:blood )?vessels\b(?! (?:other|except|but))|"
-    r"(?:^|[.;,:]\s*)vessels (?:of any kind )?(?:are|were) (?:not|absent|missing|nowhere)",
-    re.IGNORECASE,
-)
+# Words for all findings of a sort: "no vessels" denies each of them; an adjective before the word makes it one of them.
+_SORTS = {
+    word: re.compile(
+        rf"\b(?:no|without|lacks?) (?:visible |discernible |any )?(?:{names})\b(?! (?:other|except|but|of the))|"
+        rf"(?:^|[.;,:]\s*)(?:the )?(?:{names}) (?:of any kind )?(?:are|is|were|was) (?:absent|missing|"
+        r"nowhere|not (?:seen|visible|present|found|discernible|there))",
+        re.IGNORECASE,
+    )
+    for word, names in (
+        ("vessels", "(?:blood )?vessels"),
+        ("globules", "(?:dots and )?globules|dots or globules"),
+        ("network", "(?:pigment )?network"),
+        ("streaks", "streaks"),
+    )
+}
 
 
 def findings_fault(prose: Prose, row: Mapping[str, Any]) -> str | None:
@@ -75,15 +94,16 @@ def findings_fault(prose: Prose, row: Mapping[str, Any]) -> str | None:
         words = prose.text[claim.start : claim.end]
         (said if claim.stance == "said" else denied).setdefault(claim.slug, words)
         if claim.stance == "denied":
-            if claim.slug in present:
+            if claim.slug in present and claim.slug not in SYMPTOMS:
                 return f"contradiction: the reasoning denies {words!r}, which is present"
         elif claim.slug not in present and claim.slug not in told and not _spoken_of(claim.slug, present):
             if annotated:
                 return f"finding: the reasoning claims {words!r}, which is not annotated as present"
             if foreign := _foreign(claim.slug, str(row.get("modality"))):
                 return f"unseen: the reasoning claims {words!r}, which {foreign}"
-    if any(slug.endswith("-vessels") for slug in present) and (found := _NO_VESSELS.search(prose.text)):
-        return f"contradiction: the reasoning says {found[0]!r}, and some are present"
+    for word, pattern in _SORTS.items():
+        if any(word in slug for slug in present) and (found := pattern.search(prose.text)):
+            return f"contradiction: the reasoning says {found[0]!r}, and some are present"
     for slug, words in said.items():
         if slug in denied:
             return f"contradiction: the reasoning claims and denies {words!r}"

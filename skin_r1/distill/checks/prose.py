@@ -30,7 +30,7 @@ _SUPPOSED = _any_of(
     r"next_steps? next(?!_to) worth urgent\w* indicated essential critical crucial important definitive "
     r"mandatory imperative",
     r"vital prompt this_week today soon at_once immediately promptly without_delay same[-_]day plan please belongs?_to",
-    r"helpful useful in_order due arrange\w* pending rests?_on depends?_on only_by remains?_to has_to_be "
+    r"helpful useful in_order due arrange\w* pending rests?_on depends?_on only_by remains?_to has_to_be customary routine "
     r"have_to_be deserves? unlikely not_likely",
 )
 # Inferences from what is seen, and conditions: no claim to have been told.

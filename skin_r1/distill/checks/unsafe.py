@@ -8,7 +8,7 @@ from skin_r1.distill.checks.prose import Prose, Sentence
 
 _NEGATED = re.compile(
     r"\b(?:do not|don't|never|should not|shouldn't|must not|mustn't|not be|avoid|rather than|instead of|not to|cannot be|"
-    r"no reason to|dangerous to|wrong to|unsafe to|not safe to|advise against|against|warn\w*|without|not)\b[^.;]*$",
+    r"no reason to|as if|dangerous to|wrong to|unsafe to|not safe to|advise against|against|warn\w*|without|not)\b[^.;]*$",
     re.IGNORECASE,
 )
 _DISCOURAGED = re.compile(
@@ -34,7 +34,7 @@ _DOCTOR = re.compile(
 )
 # "Triggered by toothpaste" advises nothing.
 _APPLIED = re.compile(
-    r"\b(?:appl(?:y|ying|ied)|us(?:e|ing)|dab\w*|put|rub\w*|try|drink|soak\w*|take|cover|helps?|heals?|cures?|works?|daily|"
+    r"\b(?:appl(?:y|ying|ied)|us(?:e|ing)|dab\w*|put|rub\w*|try|drink|soak\w*|bath\w*|wash\w*|take|cover|helps?|heals?|cures?|works?|daily|"
     r"with|go|will|can|on it|it off)\b",
     re.IGNORECASE,
 )

@@ -26,11 +26,13 @@ _ORDER = re.compile(
     re.IGNORECASE,
 )
 _NONE_DID = re.compile(r"\W*(?:none|no|not one|neither)\b", re.IGNORECASE)
-_PERSON = ("age",)  # said of one person, whatever else the sentence says
+_PERSON = ("age", "felt")  # said of one person, whatever else the sentence says
 _DENIED = re.compile(r"\b(?:no|not|without|nor|unknown|absent|absence|lack\w*|neither|none)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
 _UNITS = ("day", "week", "month", "year", "decade")
-_NUMBERS = frozenset("two three four five six seven eight nine ten twelve twenty thirty".split())
+_NUMBER_WORDS = "one two three four five six seven eight nine ten eleven twelve".split()
+_NUMBER_WORD = re.compile(rf"\b(?:{'|'.join(_NUMBER_WORDS[1:])})\b", re.IGNORECASE)
+_NUMBERS = frozenset(_NUMBER_WORDS)
 _IDLE = frozenset(
     "the this that with from have been over last past about some many several after since patient history "
     "known reports "
@@ -104,9 +106,10 @@ def _told(found: re.Match[str], sentence: str, history: str, kind: str) -> bool:
     """True when the history tells it: the same numbers, and a content word of the claim or right after it."""
     if not history:
         return False
+    sentence, history = _digits(sentence), _digits(history)
     told = stems_of(history)
     shared = {word for word in _content(sentence) if word[:STEM] in told}
-    numbers = re.findall(r"\d+", found[0])
+    numbers = re.findall(r"\d+", _digits(found[0]))
     if numbers:
         return all(number in re.findall(r"\d+", history) for number in numbers)
     if kind in _PERSON:
@@ -117,10 +120,22 @@ def _told(found: re.Match[str], sentence: str, history: str, kind: str) -> bool:
         return True
     if own and any(word[:STEM] in told for word in own):
         return _NUMBERS.isdisjoint(own) or not _NUMBERS.intersection(own) - set(_WORD.findall(history.lower()))
-    if own and (kind != "duration" or not _NUMBERS.isdisjoint(own)):
-        return False
-    units = [word for word in _WORD.findall(found[0].lower()) if word.rstrip("s") in _UNITS]
-    return any(word[:STEM] in told for word in units or _content(after)[:3])
+    if kind == "duration":
+        return _same_time(f"{found[0]} {after}", history) or any(w[:STEM] in told for w in _content(after)[:3])
+    return not own and any(word[:STEM] in told for word in _content(after)[:3])
+
+
+def _same_time(claim: str, history: str) -> bool:
+    """True when the history gives a time of the same unit and, where the claim has a number, the same number."""
+    units = {word.rstrip("s") for word in _WORD.findall(claim.lower()) if word.rstrip("s") in _UNITS}
+    known = {word.rstrip("s") for word in _WORD.findall(history.lower())}
+    numbers = set(re.findall(r"\d+", _digits(claim)))
+    return bool(units & known) and numbers <= set(re.findall(r"\d+", history))
+
+
+def _digits(text: str) -> str:
+    """The text with its number words as digits."""
+    return _NUMBER_WORD.sub(lambda found: str(_NUMBER_WORDS.index(found[0].lower()) + 1), text)
 
 
 def _content(text: str) -> list[str]:
