@@ -27,7 +27,7 @@ from scipy.stats import t as student
 
 from skin_r1 import demo
 from skin_r1.case import load_corpus
-from skin_r1.distill.compose import answer_only, compose
+from skin_r1.distill.composer.compose import answer_only, compose
 from skin_r1.manifest import write_manifest
 
 STARTS = ("grounded", "shuffled", "answers")

@@ -1,4 +1,4 @@
-"""Who is taken for whom: writes the tables behind `skin_r1.distill.graph`.
+"""Who is taken for whom: writes the tables behind `skin_r1.distill.differential.graph`.
 
 - `--labels`: count `knowledge/colisted.tsv` anew: in how many cases of SCIN dermatologists named two diagnoses together.
   Only counts leave the dataset: no case, no identifier, and no pair that is named in fewer than three cases.
@@ -20,7 +20,7 @@ from math import prod, sqrt
 from pathlib import Path
 
 from benchmarks.differential_profiles import contrast, likeness, profiles
-from skin_r1.distill.graph import telling
+from skin_r1.distill.differential.graph import telling
 from skin_r1.mappings import mappings
 from skin_r1.ontology import load_ontology, resolve
 from skin_r1.vocabulary import Expectation

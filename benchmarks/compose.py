@@ -17,10 +17,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from skin_r1.distill.code import DIGITS, FIELD, SERIALS, grams, partners
-from skin_r1.distill.compose import compose_full
-from skin_r1.distill.plan import Columns, plan
-from skin_r1.distill.trajectory import KINDS, Composed, possible
+from skin_r1.distill.composer.code import DIGITS, FIELD, SERIALS, grams, partners
+from skin_r1.distill.composer.compose import compose_full
+from skin_r1.distill.composer.plan import Columns, plan
+from skin_r1.distill.composer.trajectory import KINDS, Composed, possible
 from skin_r1.distill.verify import fault
 from skin_r1.ontology import load_ontology, resolve
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skin_r1.distill.graph import RATES, known
+from skin_r1.distill.differential.graph import RATES, known
 from skin_r1.ontology import load_ontology
 from skin_r1.vocabulary import expectations, load_concepts
 

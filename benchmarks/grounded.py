@@ -14,9 +14,9 @@ import pandas as pd
 
 from benchmarks import check_rationales
 from benchmarks.compose import read
-from skin_r1.distill.code import SERIALS
-from skin_r1.distill.compose import compose_full
-from skin_r1.distill.trajectory import possible
+from skin_r1.distill.composer.code import SERIALS
+from skin_r1.distill.composer.compose import compose_full
+from skin_r1.distill.composer.trajectory import possible
 from skin_r1.distill.verify import fault
 
 DATASETS = ("pad_ufes_20", "fitzpatrick17k")

@@ -27,9 +27,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from skin_r1.distill.ledger import ledger
-from skin_r1.distill.requests import data_url
-from skin_r1.distill.teacher import Limits, Request, ask
+from skin_r1.distill.teacher.endpoint import Limits, Request, ask
+from skin_r1.distill.teacher.ledger import ledger
+from skin_r1.distill.teacher.requests import data_url
 
 ENOUGH = 0.95
 

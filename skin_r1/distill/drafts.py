@@ -8,9 +8,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from skin_r1.distill.plan import Columns, Plan, plan
+from skin_r1.distill.composer.plan import Columns, Plan, plan
+from skin_r1.distill.composer.trajectory import Sentence, possible
 from skin_r1.distill.recipe import DistillRecipe
-from skin_r1.distill.trajectory import Sentence, possible
 
 Row = Mapping[str, Any]
 
@@ -77,7 +77,7 @@ def drafts(
     elif chosen is not None:
         yield from _composed(rows, recipe, chosen)
     else:
-        from skin_r1.distill.short import answer_only, compose_short
+        from skin_r1.distill.composer.short import answer_only, compose_short
 
         for row in rows:
             if recipe.teacher == "answer_only":
@@ -87,12 +87,12 @@ def drafts(
 
 
 def _taught(rows: Any, recipe: DistillRecipe, cache: Path, judge: Callable[[Row, str], str | None]) -> Iterator[Draft]:
-    from skin_r1.distill import offline, teacher
-    from skin_r1.distill.question import Limits
-    from skin_r1.distill.requests import teach
+    from skin_r1.distill.teacher import endpoint, offline
+    from skin_r1.distill.teacher.question import Limits
+    from skin_r1.distill.teacher.requests import teach
 
     if recipe.teacher == "openai":
-        ask = partial(teacher.ask, limits=Limits(timeout=recipe.timeout))
+        ask = partial(endpoint.ask, limits=Limits(timeout=recipe.timeout))
     else:
         ask = partial(offline.ask, max_model_len=recipe.max_model_len)
     told = teach(rows, recipe, cache, judge, samples=recipe.samples, ask=ask)
@@ -132,7 +132,7 @@ def planned(rows: Any, recipe: DistillRecipe) -> Plan:
 
 
 def _composed(rows: Any, recipe: DistillRecipe, chosen: Plan) -> Iterator[Draft]:
-    from skin_r1.distill.compose import compose_full
+    from skin_r1.distill.composer.compose import compose_full
 
     for each in chosen.chosen:
         row = rows[each.index]

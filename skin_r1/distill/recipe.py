@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from skin_r1.distill.trajectory import KINDS
+from skin_r1.distill.composer.trajectory import KINDS
 from skin_r1.errors import problem
 
 TEACHERS = ("compose", "answer_only", "openai", "vllm")

@@ -197,7 +197,7 @@ def _ledger(recipe: DistillRecipe, cache: Path) -> dict[str, Any] | None:
     """What a paid teacher took, over all runs that shared the cache."""
     if recipe.teacher not in ("openai", "vllm"):
         return None
-    from skin_r1.distill.ledger import ledger
+    from skin_r1.distill.teacher.ledger import ledger
 
     prices = {"price_prompt": recipe.price_prompt, "price_completion": recipe.price_completion}
     spent = ledger(cache, model=recipe.model, **prices)

@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 
-from skin_r1.distill.cache import request_key
+from skin_r1.distill.teacher.cache import request_key
 from skin_r1.reading import render
 
 ANSWERED = "answered"

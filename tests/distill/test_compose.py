@@ -10,12 +10,12 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from skin_r1.concepts import concept_slug, excluded_by, expectations, load_concepts, mentions
-from skin_r1.distill.code import DIGITS, FIELD, SERIALS, digits, grams, overlap, partners, symbols
-from skin_r1.distill.compose import answer_only, compose, compose_full
-from skin_r1.distill.say import Voice
-from skin_r1.distill.trajectory import KINDS, possible
+from skin_r1.distill.composer.code import DIGITS, FIELD, SERIALS, digits, grams, overlap, partners, symbols
+from skin_r1.distill.composer.compose import answer_only, compose, compose_full
+from skin_r1.distill.composer.say import Voice
+from skin_r1.distill.composer.trajectory import KINDS, possible
+from skin_r1.distill.composer.wordings import FOLDER, PLACES, spoken, wordings
 from skin_r1.distill.verify import fault
-from skin_r1.distill.wordings import FOLDER, PLACES, spoken, wordings
 from skin_r1.errors import UserError
 from skin_r1.ontology import load_ontology
 from skin_r1.reading import Reading, parse

@@ -8,7 +8,7 @@ import pytest
 
 from skin_r1.case import load_corpus
 from skin_r1.cli import main as skin_r1
-from skin_r1.distill.compose import answer_only, compose, differential_of
+from skin_r1.distill.composer.compose import answer_only, compose, differential_of
 from skin_r1.distill.verify import fault
 from skin_r1.ontology import load_ontology
 from skin_r1.reading import Reading, parse, render

@@ -12,12 +12,12 @@ from fastapi import FastAPI, Request
 from test_sources import pdf
 
 from skin_r1.cli import run_main
-from skin_r1.distill import rules_main
-from skin_r1.distill.extract import extract, messages_about, read_answer, worth_asking
-from skin_r1.distill.lexicon import proposals
-from skin_r1.distill.passages import Passage
-from skin_r1.distill.proof import Proposal, merged, named_diagnoses, verify
-from skin_r1.distill.sources import read_passages
+from skin_r1.distill.books import main as rules_main
+from skin_r1.distill.books.extract import extract, messages_about, read_answer, worth_asking
+from skin_r1.distill.books.lexicon import proposals
+from skin_r1.distill.books.passages import Passage
+from skin_r1.distill.books.proof import Proposal, merged, named_diagnoses, verify
+from skin_r1.distill.books.sources import read_passages
 from skin_r1.rules import Rule, read_rules
 from skin_r1.wording import read_tsv
 

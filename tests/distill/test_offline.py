@@ -7,9 +7,9 @@ from importlib.util import find_spec
 
 import pytest
 
-from skin_r1.distill.cache import AnswerCache
-from skin_r1.distill.offline import ask, load
-from skin_r1.distill.teacher import Request
+from skin_r1.distill.teacher.cache import AnswerCache
+from skin_r1.distill.teacher.endpoint import Request
+from skin_r1.distill.teacher.offline import ask, load
 from skin_r1.errors import UserError
 
 LONGEST = 40  # tokens
@@ -22,9 +22,9 @@ import io, json, sys
 from dataclasses import dataclass
 from pathlib import Path
 from PIL import Image
-from skin_r1.distill.offline import ask
-from skin_r1.distill.requests import blind, data_url
-from skin_r1.distill.teacher import Request
+from skin_r1.distill.teacher.offline import ask
+from skin_r1.distill.teacher.requests import blind, data_url
+from skin_r1.distill.teacher.endpoint import Request
 
 @dataclass(frozen=True)
 class Settings:
@@ -102,9 +102,9 @@ class Absent:
 
 
 def test_a_full_cache_needs_no_vllm_and_an_empty_one_says_how_to_get_it(tmp_path, monkeypatch):
-    from skin_r1.distill import offline
-    from skin_r1.distill.cache import Attempt, request_key
-    from skin_r1.distill.question import body_of
+    from skin_r1.distill.teacher import offline
+    from skin_r1.distill.teacher.cache import Attempt, request_key
+    from skin_r1.distill.teacher.question import body_of
 
     question = Request("a", [{"role": "user", "content": "What?"}])
     monkeypatch.setattr(offline, "find_spec", lambda name: None)

@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
-from skin_r1.distill.code import SERIALS, shuffled
-from skin_r1.distill.plan import Columns, band, deal, plan
-from skin_r1.distill.trajectory import KINDS
+from skin_r1.distill.composer.code import SERIALS, shuffled
+from skin_r1.distill.composer.plan import Columns, band, deal, plan
+from skin_r1.distill.composer.trajectory import KINDS
 from skin_r1.errors import UserError
 
 

@@ -16,13 +16,13 @@ from bs4 import BeautifulSoup
 from PIL import Image
 
 from skin_r1.cli import main as skin_r1
+from skin_r1.distill.composer.trajectory import KINDS as TRAJECTORIES
 from skin_r1.distill.report.card import write_card
 from skin_r1.distill.report.figures import KINDS, REASONS, diagnosis_name, fit, number
 from skin_r1.distill.report.page import EXAMPLES, write_report
 from skin_r1.distill.report.provenance import note, reference, references, rules_by_id
 from skin_r1.distill.report.rejects import example
 from skin_r1.distill.report.samples import SAMPLES
-from skin_r1.distill.trajectory import KINDS as TRAJECTORIES
 from skin_r1.distill.verify import REASONS as CHECKS
 from skin_r1.distill.verify import fault
 from skin_r1.reading import parse, render

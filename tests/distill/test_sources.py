@@ -11,8 +11,8 @@ from pypdf import PdfReader, PdfWriter
 from reportlab.lib.pagesizes import A5
 from reportlab.pdfgen.canvas import Canvas
 
-from skin_r1.distill.passages import LONGEST, SHORTEST, Block, packed_passages, sentences
-from skin_r1.distill.sources import MOST_BYTES, read_passages, source_files
+from skin_r1.distill.books.passages import LONGEST, SHORTEST, Block, packed_passages, sentences
+from skin_r1.distill.books.sources import MOST_BYTES, read_passages, source_files
 from skin_r1.errors import UserError
 
 HERE = Path(__file__).parent / "sources"

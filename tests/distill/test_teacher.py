@@ -24,13 +24,13 @@ from PIL import Image
 from skin_r1.case import load_corpus
 from skin_r1.cli import main as skin_r1
 from skin_r1.concepts import concept_name, load_concepts
-from skin_r1.distill.attempt import seconds_to_wait
-from skin_r1.distill.cache import AnswerCache, request_key
-from skin_r1.distill.ledger import ledger
-from skin_r1.distill.question import body_of
-from skin_r1.distill.requests import Taught, blind, hinted, teach
 from skin_r1.distill.run import DistillRecipe
-from skin_r1.distill.teacher import Limits, Request, ask
+from skin_r1.distill.teacher.attempt import seconds_to_wait
+from skin_r1.distill.teacher.cache import AnswerCache, request_key
+from skin_r1.distill.teacher.endpoint import Limits, Request, ask
+from skin_r1.distill.teacher.ledger import ledger
+from skin_r1.distill.teacher.question import body_of
+from skin_r1.distill.teacher.requests import Taught, blind, hinted, teach
 from skin_r1.distill.verify import fault
 from skin_r1.errors import UserError
 from skin_r1.ontology import load_ontology
@@ -311,7 +311,7 @@ DRIVER = """
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from skin_r1.distill.teacher import Request, ask
+from skin_r1.distill.teacher.endpoint import Request, ask
 
 @dataclass(frozen=True)
 class Settings:

@@ -34,7 +34,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "absent": ("From what is absent", "look-alikes are turned down by what is missing"),
     "": ("No set trajectory", "the teacher wrote in its own order"),
 }
-"""Kinds of trajectory (`skin_r1.distill.trajectory.KINDS`): a name, and what they do."""
+"""Kinds of trajectory (`skin_r1.distill.composer.trajectory.KINDS`): a name, and what they do."""
 
 
 def number(count: float | None) -> str:
@@ -122,7 +122,7 @@ def gaps(facts: Mapping[str, Any]) -> list[str]:
 
 
 def spending(ledger: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    """What the teacher took, as (what, how much); of `skin_r1.distill.ledger.Ledger` as JSON."""
+    """What the teacher took, as (what, how much); of `skin_r1.distill.teacher.ledger.Ledger` as JSON."""
     if not ledger:
         return []
     answers = ledger.get("answers", ledger.get("answered"))

@@ -3,8 +3,8 @@
 import re
 
 from skin_r1.concepts import load_concepts, mentions
-from skin_r1.distill.passages import Passage, sentences
-from skin_r1.distill.proof import FAVOR, NOT_RARE, RARITY, Named, Proposal, named_diagnoses, segment
+from skin_r1.distill.books.passages import Passage, sentences
+from skin_r1.distill.books.proof import FAVOR, NOT_RARE, RARITY, Named, Proposal, named_diagnoses, segment
 from skin_r1.ontology import load_ontology, normalize
 
 _EXCLUDES = re.compile(r"\b(?:excludes?|rules? out|never|incompatible with)\b", re.IGNORECASE)

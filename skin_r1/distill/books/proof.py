@@ -1,6 +1,6 @@
 """What a proposed rule must pass, and which of several rules on one pair is kept.
 
-Whoever proposes a rule, a language model or `skin_r1.distill.lexicon`, the same checks decide: the quote stands in the
+Whoever proposes a rule, a language model or `skin_r1.distill.books.lexicon`, the same checks decide: the quote stands in the
 passage, it names the finding and the diagnosis, and it says of them what the role says.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from skin_r1.concepts import Mention, concept_name, concept_slug, load_concepts, mentions
-from skin_r1.distill.passages import Passage, one_line
+from skin_r1.distill.books.passages import Passage, one_line
 from skin_r1.mappings import Match
 from skin_r1.ontology import load_ontology, resolve
 from skin_r1.rules import Role, Rule

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from skin_r1.distill.passages import Block, joined, own_words, sentences
+from skin_r1.distill.books.passages import Block, joined, own_words, sentences
 from skin_r1.errors import UserError, problem
 
 EDGE = 3  # lines at the top and at the bottom of a page that may be running heads or page numbers

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from skin_r1.distill.evidence import Signs, Step, links, rivals, sayable, signs_of, steps, strangers
+from skin_r1.distill.composer.evidence import Signs, Step, links, rivals, sayable, signs_of, steps, strangers
 from skin_r1.ontology import load_ontology
 
 Kind = Literal[

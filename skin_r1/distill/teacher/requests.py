@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from PIL import Image, ImageOps
 
 from skin_r1.concepts import concept_name, load_concepts
-from skin_r1.distill.question import Reply, Request, Settings
-from skin_r1.distill.teacher import ask as ask_endpoint
+from skin_r1.distill.teacher.endpoint import ask as ask_endpoint
+from skin_r1.distill.teacher.question import Reply, Request, Settings
 from skin_r1.ontology import load_ontology
 from skin_r1.reading import messages_for
 

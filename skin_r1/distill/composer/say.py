@@ -7,9 +7,9 @@ from math import comb
 
 import numpy as np
 
-from skin_r1.distill.code import FIELD, GRAM, digits, symbols
-from skin_r1.distill.trajectory import Sentence
-from skin_r1.distill.wordings import PLACES, Register, capital, spoken, wordings
+from skin_r1.distill.composer.code import FIELD, GRAM, digits, symbols
+from skin_r1.distill.composer.trajectory import Sentence
+from skin_r1.distill.composer.wordings import PLACES, Register, capital, spoken, wordings
 from skin_r1.ontology import load_ontology
 
 AGREE = 5  # places in which two serial numbers may choose the same wording
@@ -21,7 +21,7 @@ class Voice:
     """Says sentences; equal serial numbers say the same of the same."""
 
     def __init__(self, serial: int) -> None:
-        """`serial`: in [0, `skin_r1.distill.code.SERIALS`)."""
+        """`serial`: in [0, `skin_r1.distill.composer.code.SERIALS`)."""
         own = digits(serial)
         self.symbols = symbols(own)
         self.register: Register = "plain" if (own[0] + own[2] + own[5]) % 2 else "clinical"

@@ -11,7 +11,7 @@ from math import atan2, pi
 import numpy as np
 from numpy.typing import NDArray
 
-from skin_r1.distill.graph import Edge, telling
+from skin_r1.distill.differential.graph import Edge, telling
 from skin_r1.ontology import load_ontology
 from skin_r1.vocabulary import concept_name
 

@@ -1,7 +1,7 @@
 """Answers and attempts in one SQLite file: what was paid for once is never asked again, whatever stopped the run.
 
 `answers` maps a request's key to its text. `attempts` has one row for every request sent, also for those that failed;
-`skin_r1.distill.ledger` sums it up. Write-ahead logging lets several processes share the file; it needs a local disk
+`skin_r1.distill.teacher.ledger` sums it up. Write-ahead logging lets several processes share the file; it needs a local disk
 (https://www.sqlite.org/wal.html: "WAL does not work over a network filesystem").
 """
 
@@ -31,7 +31,7 @@ class Attempt:
         model: who was asked.
         at: when it was sent, in seconds since 1970.
         seconds: until the reply was whole or given up.
-        outcome: a kind of `skin_r1.distill.attempt`; `answered` is the only good one.
+        outcome: a kind of `skin_r1.distill.teacher.attempt`; `answered` is the only good one.
         status: of HTTP, or 0 where there was none.
         prompt_tokens, completion_tokens: as the endpoint counted them, or 0.
     """

@@ -2,7 +2,7 @@
 
 Nothing is invented. Present findings are the case's, denied ones only those that it lists as absent; what links a finding to
 a diagnosis, or tells two diagnoses apart, is a rule or a count; the serial number chooses the words
-(`skin_r1.distill.code`), so that no two rationales of a run are near copies.
+(`skin_r1.distill.composer.code`), so that no two rationales of a run are near copies.
 """
 
 import hashlib
@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from skin_r1.concepts import concept_name
-from skin_r1.distill.code import SERIALS
-from skin_r1.distill.narrate import narrate
-from skin_r1.distill.say import Voice, name
-from skin_r1.distill.short import answer_only, compose_short, differential_of
-from skin_r1.distill.trajectory import Composed, possible
+from skin_r1.distill.composer.code import SERIALS
+from skin_r1.distill.composer.narrate import narrate
+from skin_r1.distill.composer.say import Voice, name
+from skin_r1.distill.composer.short import answer_only, compose_short, differential_of
+from skin_r1.distill.composer.trajectory import Composed, possible
 from skin_r1.errors import problem
 from skin_r1.reading import render
 
@@ -27,8 +27,8 @@ def compose_full(row: Mapping[str, Any], kind: str, serial: int) -> Composed:
     Args:
         row: a dense Case row.
         kind: one of `possible(row)`.
-        serial: in [0, `skin_r1.distill.code.SERIALS`), each used once in a run: it fixes the wording, the register and the
-            order of the sentences.
+        serial: in [0, `code.SERIALS`), each used once in a run: it fixes the wording, the register and the order of
+            the sentences.
 
     Raises:
         UserError: the case cannot carry that kind, or the serial number is out of range.

@@ -1,7 +1,7 @@
 """What a case's own findings say for and against a diagnosis: links, rivals, and the steps down the tree.
 
-Everything rests on rules and counts (`skin_r1.distill.graph`). A finding that the case does not list, present or absent,
-is never looked at.
+Everything rests on rules and counts (`skin_r1.distill.differential.graph`). A finding that the case does not list, present
+or absent, is never looked at.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-from skin_r1.distill.graph import known, neighbors, telling
+from skin_r1.distill.differential.graph import known, neighbors, telling
 from skin_r1.ontology import load_ontology
 from skin_r1.vocabulary import Expectation, concept_slug, expectations
 

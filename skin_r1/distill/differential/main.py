@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from skin_r1.distill.graph import Edge, Telling, neighbors, telling
+from skin_r1.distill.differential.graph import Edge, Telling, neighbors, telling
 from skin_r1.errors import problem
 from skin_r1.ontology import load_ontology, resolve
 from skin_r1.rules import load_rules
@@ -135,7 +135,7 @@ def answer(options: argparse.Namespace) -> str:
         edges = around(slug, options.limit)
     if options.format == "dot":
         return dot(edges)
-    from skin_r1.distill.graph_draw import svg
+    from skin_r1.distill.differential.draw import svg
 
     tree = load_ontology()
     ends = {end for edge in edges for end in (edge.a, edge.b)}

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from skin_r1.distill.evidence import Rival, families, rivals, signs_of, steps, strangers
-from skin_r1.distill.parts import (
+from skin_r1.distill.composer.evidence import Rival, families, rivals, signs_of, steps, strangers
+from skin_r1.distill.composer.parts import (
     DIFFERENTIAL,
     TAXONOMY,
     Block,
@@ -24,8 +24,8 @@ from skin_r1.distill.parts import (
     shelves,
     weighed,
 )
-from skin_r1.distill.say import Voice, name, other_name
-from skin_r1.distill.trajectory import Sentence, candidates, halted
+from skin_r1.distill.composer.say import Voice, name, other_name
+from skin_r1.distill.composer.trajectory import Sentence, candidates, halted
 from skin_r1.ontology import load_ontology
 
 
@@ -40,7 +40,7 @@ class Story:
 
 
 def narrate(row: Mapping[str, Any], kind: str, voice: Voice) -> Story:
-    """The sentences of a trajectory that the case can carry (`skin_r1.distill.trajectory.possible`)."""
+    """The sentences of a trajectory that the case can carry (`skin_r1.distill.composer.trajectory.possible`)."""
     signs = signs_of(row)
     way = steps(signs) if kind == "coarse_to_fine" else ()
     tell = Telling(row, signs, voice, halted(signs, way) if way else signs.diagnosis)

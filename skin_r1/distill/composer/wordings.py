@@ -1,8 +1,8 @@
 """How things are said: the phrase tables of the composer, read once.
 
-`wordings/findings.tsv` says each finding as a noun; `wordings/sentences.tsv` holds 13 wordings for each sentence. Each table
-has one place in the code of `skin_r1.distill.code`, the same in every kind of trajectory, so that two rationales with
-different serial numbers choose the same wording in at most five places.
+`tables/findings.tsv` says each finding as a noun; `tables/sentences.tsv` holds 13 wordings for each sentence. Each table
+has one place in the code of `skin_r1.distill.composer.code`, the same in every kind of trajectory, so that two rationales
+with different serial numbers choose the same wording in at most five places.
 """
 
 import re
@@ -12,11 +12,11 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
-from skin_r1.distill.code import FIELD
+from skin_r1.distill.composer.code import FIELD
 from skin_r1.wording import read_tsv
 
 Register = Literal["plain", "clinical"]
-FOLDER = Path(__file__).with_name("wordings")
+FOLDER = Path(__file__).with_name("tables")
 TOPICS = ("form", "shape", "border", "color", "surface", "pattern", "vessels", "symptom")
 
 # Sentence -> its place among the 13. Sentences of one trajectory take different places as far as there are places.

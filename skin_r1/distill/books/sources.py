@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from skin_r1.distill.passages import Block, Passage, joined, one_line, own_words, packed_passages
+from skin_r1.distill.books.passages import Block, Passage, joined, one_line, own_words, packed_passages
 from skin_r1.errors import problem
 
 KINDS = {".pdf": "pdf", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".txt": "text"}
@@ -54,7 +54,7 @@ def read_passages(file: Path, source: str) -> Iterator[Passage]:
             limit = f"{MOST_BYTES[kind] >> 20} MiB for {kind}"
             raise problem("the file is too large", file=file, found=size, allowed=limit, next_step="split it")
         if kind == "pdf":
-            from skin_r1.distill.pages import pdf_blocks
+            from skin_r1.distill.books.pages import pdf_blocks
 
             blocks = pdf_blocks(file)
         elif kind == "html":

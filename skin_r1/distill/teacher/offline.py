@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from skin_r1.distill.attempt import Outcome
-from skin_r1.distill.cache import AnswerCache, Attempt, request_key
-from skin_r1.distill.question import Reply, Request, Settings, body_of
+from skin_r1.distill.teacher.attempt import Outcome
+from skin_r1.distill.teacher.cache import AnswerCache, Attempt, request_key
+from skin_r1.distill.teacher.question import Reply, Request, Settings, body_of
 from skin_r1.errors import problem
 
 Keyed = tuple[str, dict[str, Any], list[str]]  # key, body, ids of the requests that ask the same

@@ -4,8 +4,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from skin_r1.distill.question import PATIENT, Limits, Reply, Request, Settings
-from skin_r1.distill.window import Window
+from skin_r1.distill.teacher.question import PATIENT, Limits, Reply, Request, Settings
+from skin_r1.distill.teacher.window import Window
 
 __all__ = ["Limits", "Reply", "Request", "Settings", "ask"]
 

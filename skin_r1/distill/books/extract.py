@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from skin_r1.concepts import concept_name, mentions
-from skin_r1.distill.passages import Passage
-from skin_r1.distill.proof import Proposal, merged, named_diagnoses, verify
+from skin_r1.distill.books.passages import Passage
+from skin_r1.distill.books.proof import Proposal, merged, named_diagnoses, verify
 from skin_r1.ontology import load_ontology
 from skin_r1.rules import MODALITIES, ROLES, Rule
 

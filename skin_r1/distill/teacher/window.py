@@ -18,10 +18,10 @@ from pathlib import Path
 
 import httpx
 
-from skin_r1.distill.attempt import FATAL, PASSING, Outcome, attempt
-from skin_r1.distill.cache import AnswerCache, Attempt, Recorder, request_key
-from skin_r1.distill.gate import Gate, backoff
-from skin_r1.distill.question import Limits, Reply, Request, Settings, body_of
+from skin_r1.distill.teacher.attempt import FATAL, PASSING, Outcome, attempt
+from skin_r1.distill.teacher.cache import AnswerCache, Attempt, Recorder, request_key
+from skin_r1.distill.teacher.gate import Gate, backoff
+from skin_r1.distill.teacher.question import Limits, Reply, Request, Settings, body_of
 from skin_r1.errors import problem
 
 CONNECT_SECONDS = 10.0

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from skin_r1.distill.cache import AnswerCache, Attempt
+from skin_r1.distill.teacher.cache import AnswerCache, Attempt
 from skin_r1.errors import problem
 
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from skin_r1.distill.code import SERIALS, shuffled
-from skin_r1.distill.trajectory import KINDS
+from skin_r1.distill.composer.code import SERIALS, shuffled
+from skin_r1.distill.composer.trajectory import KINDS
 from skin_r1.errors import problem
 
 WEIGHTS: Mapping[str, float] = dict.fromkeys(KINDS, 1.0)
@@ -17,7 +17,7 @@ class Columns:
     """What the plan needs to know of the cases, one entry each.
 
     Attributes:
-        possible: the kinds that the case can carry (`skin_r1.distill.trajectory.possible`).
+        possible: the kinds that the case can carry (`skin_r1.distill.composer.trajectory.possible`).
         skin_type: Fitzpatrick type 1-6, or None.
     """
 

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from skin_r1.distill.passages import Passage
-from skin_r1.distill.proof import Proposal
+from skin_r1.distill.books.passages import Passage
+from skin_r1.distill.books.proof import Proposal
 from skin_r1.errors import UserError, problem
 from skin_r1.rules import COLUMNS, Rule
 
@@ -28,7 +28,7 @@ from OPENAI_API_KEY. Check that your licence of the book allows what you do with
 
 @dataclass(frozen=True)
 class TeacherSettings:
-    """How the endpoint is asked; see `skin_r1.distill.question.Settings`."""
+    """How the endpoint is asked; see `skin_r1.distill.teacher.question.Settings`."""
 
     model: str
     base_url: str
@@ -48,8 +48,8 @@ def answers(
     """
     from tqdm import tqdm
 
-    from skin_r1.distill.extract import messages_about
-    from skin_r1.distill.teacher import Request, ask
+    from skin_r1.distill.books.extract import messages_about
+    from skin_r1.distill.teacher.endpoint import Request, ask
 
     requests = (Request(id=str(at), messages=messages_about(passage)) for at, passage in enumerate(passages))
     replies: dict[int, str | None] = {}
@@ -65,12 +65,12 @@ def proposed(
 ) -> Iterator[tuple[Passage, Proposal | str]]:
     """What the teacher, or without settings the lexicon, proposes of each passage."""
     if settings is None:
-        from skin_r1.distill.lexicon import proposals
+        from skin_r1.distill.books.lexicon import proposals
 
         for passage in passages:
             yield from ((passage, each) for each in proposals(passage))
         return
-    from skin_r1.distill.extract import read_answer
+    from skin_r1.distill.books.extract import read_answer
 
     for passage, answer in answers(passages, settings, cache):
         found = ["teacher: no answer"] if answer is None else read_answer(answer)
@@ -93,8 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     from tqdm import tqdm
 
-    from skin_r1.distill.extract import extract, worth_asking
-    from skin_r1.distill.sources import read_passages, source_files
+    from skin_r1.distill.books.extract import extract, worth_asking
+    from skin_r1.distill.books.sources import read_passages, source_files
     from skin_r1.manifest import write_manifest
     from skin_r1.whole import check_replaceable, whole_folder
 

@@ -1,0 +1,1 @@
+"""A user's own books -> diagnostic rules, each verified against the sentence that it quotes."""
