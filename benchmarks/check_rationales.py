@@ -565,7 +565,8 @@ def read_truth(raw: Path, know: Knowledge) -> dict[str, Truth]:
 
 def _conclusion(think: str, truth: Truth, also: set[str], know: Knowledge) -> tuple[str, str]:
     """`right`, `wrong`, `unsure` or `none`, and the last sentence that concludes a diagnosis."""
-    right, above = {truth.node} | also, set(know.path(truth.node)[1:])
+    right = {truth.node} | also
+    above = set(know.path(truth.node)[1:]) - also
     fallback = ("none", "")
     sentences = [s for s in SPLIT.split(think) if s and s.strip()]
     for sentence in reversed(sentences):

@@ -13,7 +13,7 @@ from skin_r1.wording import canonical_word, normalize
 _IDLE = (
     "white skin", "black skin", "brown skin", "dark skin", "red flag", "black and white", "brown eyes", "gray hair",
     "white hair", "growth pattern", "blue ink", "scale bar", "large scale", "color scale", "gray scale", "hay fever",
-    "scarlet fever", "fever blister", "patch test", "patch tests", "patch testing", "black salve", "red part",
+    "fever blister", "patch test", "patch tests", "patch testing", "black salve", "red part",
     "red lip",
     "white coat", "scale bars", "black box", "growth phase", "growth rate",
 )  # fmt: skip

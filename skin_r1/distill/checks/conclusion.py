@@ -1,6 +1,7 @@
 """Does the reasoning come to the answer, after its evidence, and to no other one?"""
 
 import re
+from collections.abc import Collection
 from functools import cache, lru_cache
 
 from skin_r1.claims import Claim
@@ -129,7 +130,7 @@ def conclusion_fault(prose: Prose, answer: str, malignancy: str | None, history:
     last = next((c for c in reversed(prose.claims) if c.kind == "diagnosis" and c.slug == answer), None)
     if last is not None and last.stance == "denied" and not any(c.slug in fine for c in concluded):
         return f"the reasoning turns down {prose.text[last.start : last.end]!r}, which is the answer"
-    if malignancy and (said_ := _other_malignancy(prose, malignancy)):
+    if malignancy and (said_ := _other_malignancy(prose, malignancy, load_ontology().path(answer))):
         return f"the reasoning concludes {said_!r}, the answer is {malignancy}"
     return _opposites(prose) or _two_sides(prose, history)
 
@@ -164,10 +165,12 @@ def _turned(prose: Prose, claim: Claim, later: list[Claim], fine: frozenset[str]
     return denied or (claim.stance == "leaning" and turned)
 
 
-def _other_malignancy(prose: Prose, malignancy: str) -> str | None:
+def _other_malignancy(prose: Prose, malignancy: str, above: Collection[str]) -> str | None:
     own = _OWN.get(malignancy)
     for sentence in prose.sentences:
-        for words, said in _malignancies(sentence):
+        for words, said, shelf in _malignancies(sentence):
+            if shelf in above:
+                continue  # the name of a shelf that the answer stands on
             if said != malignancy and not (said == "benign" and malignancy == "non-neoplastic"):
                 return words
         if own is not None and " not " in sentence.text and (denied := own.search(sentence.text)):
@@ -176,11 +179,11 @@ def _other_malignancy(prose: Prose, malignancy: str) -> str | None:
 
 
 @lru_cache(maxsize=1 << 16)
-def _malignancies(sentence: Sentence) -> tuple[tuple[str, str], ...]:
-    """(words, malignancy) of each that the sentence asserts of the lesion."""
+def _malignancies(sentence: Sentence) -> tuple[tuple[str, str, str], ...]:
+    """(words, malignancy, shelf whose name they are part of) of each that the sentence asserts of the lesion."""
     out = []
     if (turned := _TURNED_CANCER.search(sentence.text)) and not sentence.supposed:
-        out.append((turned[0], "malignant"))
+        out.append((turned[0], "malignant", ""))
     for found in _MALIGNANCY.finditer(sentence.text):
         before = re.split(r"[,:]", sentence.text[: found.start("said")])[-1]
         after = re.split(r"[,:]", sentence.text[found.end() : found.end() + 40])[0]
@@ -189,7 +192,8 @@ def _malignancies(sentence: Sentence) -> tuple[tuple[str, str], ...]:
         if names and load_ontology().nodes[names[0]].level != "group":
             continue  # a word of a name: "benign vascular neoplasm"
         if _UNSAID.search(before) is None and re.search(r"\b(?:would|could|might)\b", after) is None:
-            out.append((found["said"], _SAME.get(found["said"].lower(), found["said"].lower())))
+            said = found["said"].lower()
+            out.append((found["said"], _SAME.get(said, said), names[0] if names else ""))
     return tuple(out)
 
 

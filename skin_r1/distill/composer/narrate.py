@@ -74,7 +74,7 @@ def _arranged(blocks: Sequence[Block], order: int) -> Block:
 
 
 def _direct(tell: Telling) -> tuple[list[str], list[list[Block]]]:
-    first, basis = alternatives(tell.row, tell.signs)
+    first, basis = alternatives(tell.row, tell.signs, tell.answer)
     named = [
         tell.voice.say(table, basis, o=other_name(slug)) for table, slug in zip(("diff", "diff2"), first, strict=False)
     ]
@@ -121,7 +121,7 @@ def _coarse(tell: Telling) -> tuple[list[str], list[list[Block]]]:
             break
     if tell.answer != tell.signs.diagnosis:
         walk.append(voice.say("halt", TAXONOMY, dx=tell.dx))
-    first, basis = alternatives(tell.row, tell.signs)
+    first, basis = alternatives(tell.row, tell.signs, tell.answer)
     named = [voice.say("diff", basis, o=other_name(slug)) for slug in first[:1]]
     conclude = [conclusion(tell)]
     reasons = linked(tell) + weighed(tell)

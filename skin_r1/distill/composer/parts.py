@@ -115,21 +115,25 @@ def last(tell: Telling, look: bool = True) -> Block:
     return [tell.voice.say("nextlook"), close] if look else [close]
 
 
-def alternatives(row: Mapping[str, Any], signs: Signs) -> tuple[list[str], tuple[str, ...]]:
-    """Two other diagnoses, likeliest first: the row's differential, else look-alikes of the graph, else siblings."""
-    if own := others(row["differential"], signs.diagnosis):
-        return [slug for slug, _ in own[:2]], DIFFERENTIAL
-    return _look_alikes(signs)
+def alternatives(row: Mapping[str, Any], signs: Signs, answer: str) -> tuple[list[str], tuple[str, ...]]:
+    """Two other diagnoses, likeliest first: the row's differential, else look-alikes of the graph, else siblings.
+
+    None that is a kind of the answer: where a walk stopped at psoriasis, inverse psoriasis is no alternative to it.
+    """
+    own = others(row["differential"], signs.diagnosis)
+    found, basis = ([slug for slug, _ in own], DIFFERENTIAL) if own else _look_alikes(signs)
+    tree = load_ontology()
+    return [slug for slug in found if answer not in tree.path(slug) and slug not in tree.path(answer)][:2], basis
 
 
 @lru_cache(maxsize=1 << 14)
 def _look_alikes(signs: Signs) -> tuple[list[str], tuple[str, ...]]:
     tree = load_ontology()
     if found := [edge.b for edge in neighbors(signs.diagnosis) if sayable(edge.b)]:
-        return found[:2], DIFFERENTIAL
+        return found, DIFFERENTIAL
     parent = tree.nodes[signs.diagnosis].parent
     siblings = [slug for slug in (tree.children(parent) if parent else ()) if slug != signs.diagnosis]
-    return [slug for slug in siblings if sayable(slug)][:2], TAXONOMY
+    return [slug for slug in siblings if sayable(slug)], TAXONOMY
 
 
 @lru_cache(maxsize=1 << 14)
