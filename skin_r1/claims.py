@@ -8,7 +8,7 @@ clause; it is for English prose of a teacher or a model.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -131,11 +131,12 @@ def claims(text: str) -> tuple[Claim, ...]:
     for number, found in enumerate(SENTENCE.finditer(text)):
         own = found[0].lstrip()
         at = found.end() - len(own)
-        out += (replace(c, start=c.start + at, end=c.end + at, clause=number) for c in sentence_claims(own))
+        out += (
+            Claim(c.slug, c.kind, c.start + at, c.end + at, c.stance, number, c.question) for c in sentence_claims(own)
+        )
     return tuple(out)
 
 
-@lru_cache(maxsize=1 << 16)  # the composer's sentences come back in many rationales
 def sentence_claims(sentence: str) -> tuple[Claim, ...]:
     """The claims of one sentence that stands in no list."""
     return tuple(

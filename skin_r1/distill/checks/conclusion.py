@@ -168,7 +168,7 @@ def _turned(prose: Prose, claim: Claim, later: list[Claim], fine: frozenset[str]
 def _other_malignancy(prose: Prose, malignancy: str, above: Collection[str]) -> str | None:
     own = _OWN.get(malignancy)
     for sentence in prose.sentences:
-        for words, said, shelf in _malignancies(sentence):
+        for words, said, shelf in _malignancies(sentence) if sentence.grave else ():
             if shelf in above:
                 continue  # the name of a shelf that the answer stands on
             if said != malignancy and not (said == "benign" and malignancy == "non-neoplastic"):
@@ -178,7 +178,7 @@ def _other_malignancy(prose: Prose, malignancy: str, above: Collection[str]) -> 
     return None
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 17)
 def _malignancies(sentence: Sentence) -> tuple[tuple[str, str, str], ...]:
     """(words, malignancy, shelf whose name they are part of) of each that the sentence asserts of the lesion."""
     out = []
@@ -197,13 +197,11 @@ def _malignancies(sentence: Sentence) -> tuple[tuple[str, str, str], ...]:
     return tuple(out)
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 17)
 def _extremes(sentence: Sentence) -> tuple[tuple[str, str, str], ...]:
     """(pattern, pattern that excludes it, words) of words such as "tense" that the sentence says of the lesion."""
-    if sentence.supposed:
-        return ()
     out = []
-    for found in _OPPOSITE.finditer(sentence.text):
+    for found in () if sentence.supposed else _OPPOSITE.finditer(sentence.text):
         if sentence.of_disease(found.start()):
             continue
         for pair in _PAIRS:
@@ -217,7 +215,7 @@ def _opposites(prose: Prose) -> str | None:
     """Two words that cannot both hold for the lesion, or a diagnosis that is ruled out and left open."""
     said: dict[str, str] = {}
     for sentence in prose.sentences:
-        for one, other, words in _extremes(sentence):
+        for one, other, words in _extremes(sentence) if sentence.extreme else ():
             said[one] = words
             if other in said:
                 return f"the reasoning says {said[other]!r} and {words!r} of one lesion"

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from skin_r1.distill.checks.prose import Sentence
 from skin_r1.wording import read_tsv
 
 _FILE = Path(__file__).with_name("cues.tsv")
@@ -28,6 +27,14 @@ class Cue:
     pattern: re.Pattern[str]
 
 
+@dataclass(frozen=True)
+class Hit:
+    """A cue and where it matches in its sentence."""
+
+    cue: Cue
+    found: re.Match[str]
+
+
 @cache
 def _cues() -> dict[str, tuple[Cue, ...]]:
     """Stem -> the cues that need it."""
@@ -39,8 +46,12 @@ def _cues() -> dict[str, tuple[Cue, ...]]:
     return found
 
 
-def possible_cues(sentence: Sentence, reason: str) -> list[Cue]:
-    """Cues of a reason of which a word occurs in the sentence, in the order of the file."""
+def hits(text: str, stems: frozenset[str]) -> tuple[Hit, ...]:
+    """Every pattern that matches in a sentence, in the order of the file; `stems` are the beginnings of its words."""
     cues = _cues()
-    wanted = {cue.number: cue for stem in sentence.stems & cues.keys() for cue in cues[stem] if cue.reason == reason}
-    return [wanted[number] for number in sorted(wanted)]
+    if cues.keys().isdisjoint(stems):
+        return ()
+    wanted = {cue.number: cue for stem in stems & cues.keys() for cue in cues[stem]}
+    return tuple(
+        Hit(wanted[number], found) for number in sorted(wanted) for found in wanted[number].pattern.finditer(text)
+    )

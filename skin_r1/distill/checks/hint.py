@@ -1,10 +1,8 @@
 """Does the reasoning betray that its writer was told the answer?"""
 
 import re
-from functools import lru_cache
 
-from skin_r1.distill.checks.cues import possible_cues
-from skin_r1.distill.checks.prose import Prose, Sentence
+from skin_r1.distill.checks.prose import Prose
 
 # Long runs of the instructions' own words are copied, not reasoned.
 _RUN = 6
@@ -26,24 +24,20 @@ def _runs(text: str) -> frozenset[tuple[str, ...]]:
 _HISTORY = re.compile(
     r"\b(?:history|treatments?|information|complaints?|age|symptoms?|patient's question)\b", re.IGNORECASE
 )
+_MAY_BE_COPIED = re.compile("JSON|tags|exact|mention")
 _COPIED = frozenset(run for text in _INSTRUCTIONS for run in _runs(text))
-
-
-@lru_cache(maxsize=1 << 16)
-def _leak(sentence: Sentence) -> str | None:
-    for cue in possible_cues(sentence, "hint"):
-        for found in cue.pattern.finditer(sentence.text):
-            if not _HISTORY.search(sentence.text, max(0, found.start() - 60), found.end() + 40):
-                return found[0]
-    return None
 
 
 def hint_fault(prose: Prose) -> str | None:
     """The first words that only a writer who was told the answer would use, or None."""
     for sentence in prose.sentences:
-        if leak := _leak(sentence):
-            return leak
-    if not any(word in prose.text for word in ("JSON", "tags", "exact", "mention")):
+        for hit in sentence.hits:
+            found = hit.found
+            if hit.cue.reason == "hint" and not _HISTORY.search(
+                sentence.text, max(0, found.start() - 60), found.end() + 40
+            ):
+                return found[0]
+    if _MAY_BE_COPIED.search(prose.text) is None:
         return None
     copied = _runs(prose.text) & _COPIED
     return " ".join(min(copied)) if copied else None

@@ -2,15 +2,18 @@
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from skin_r1.claims import SENTENCE, Claim, claims, sentence_claims
+from skin_r1.distill.checks.cues import Hit, hits
 
 _WORD = re.compile(r"[^\W_]+")
 # Words that lead back from a disease to this patient.
 _BACK = re.compile(
     r"\b(?:here|this|the (?:patient|lesion|history)|but|because|although|while|whereas|however|these)\b", re.IGNORECASE
 )
+_GRAVE = frozenset("beni mali prem canc nonc nonm pre".split())
+_EXTREME = frozenset("tens flac only sing soli doze nume coun hund scor larg flat comp enti perf whol rais".split())
 STEM = 4  # letters of a word that are compared
 
 
@@ -54,19 +57,34 @@ class Sentence:
 
     Attributes:
         text: without leading space.
-        stems: the first `STEM` letters of its words.
         claims: what it says of findings and diagnoses.
-        supposed: it says what would be, or what should be done.
-        often: it says what a disease that it names, or diseases at large, do as a rule.
-        question: it asks.
+        hits: words of `cues.tsv` in it.
+        grave: it has a word for a malignancy.
+        extreme: it has a word such as "tense" or "dozens", whose opposite another sentence may have.
     """
 
     text: str
-    stems: frozenset[str]
     claims: tuple[Claim, ...]
-    supposed: bool
-    often: bool
-    question: bool
+    hits: tuple[Hit, ...]
+    grave: bool
+    extreme: bool
+
+    @property
+    def question(self) -> bool:
+        """It asks."""
+        return self.text.endswith("?")
+
+    @cached_property
+    def supposed(self) -> bool:
+        """It says what would be, or what should be done."""
+        return _SUPPOSED.search(self.text) is not None
+
+    @cached_property
+    def often(self) -> bool:
+        """It says what a disease that it names, or diseases at large, do as a rule."""
+        if (found := _OFTEN.search(self.text)) is None:
+            return False
+        return _MANY.search(self.text[: found.start()]) is not None or any(c.kind == "diagnosis" for c in self.claims)
 
     def of_disease(self, at: int) -> bool:
         """True when a diagnosis that is not concluded is named before character `at`: the words after it are its own."""
@@ -93,19 +111,23 @@ class Prose:
 
 def read_prose(text: str) -> Prose:
     """Read a reasoning text."""
-    sentences = tuple(read_sentence(found[0].lstrip()) for found in SENTENCE.finditer(text))
-    return Prose(text, sentences, claims(text))
+    found = [(piece.start(), piece[0]) for piece in SENTENCE.finditer(text)]
+    sentences = tuple(read_sentence(piece.lstrip()) for _, piece in found)
+    if "\n" in text:
+        return Prose(text, sentences, claims(text))
+    own = []
+    for number, ((start, piece), sentence) in enumerate(zip(found, sentences, strict=True)):
+        at = start + len(piece) - len(sentence.text)
+        own += [Claim(c.slug, c.kind, c.start + at, c.end + at, c.stance, number, c.question) for c in sentence.claims]
+    return Prose(text, sentences, tuple(own))
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 17)
 def read_sentence(text: str) -> Sentence:
     """Read one sentence."""
-    own = sentence_claims(text)
-    found = _OFTEN.search(text)
-    often = found is not None and (
-        _MANY.search(text[: found.start()]) is not None or any(c.kind == "diagnosis" for c in own)
-    )
-    return Sentence(text, stems_of(text), own, _SUPPOSED.search(text) is not None, often, text.endswith("?"))
+    stems = stems_of(text)
+    grave, extreme = not _GRAVE.isdisjoint(stems), not _EXTREME.isdisjoint(stems)
+    return Sentence(text, sentence_claims(text), hits(text, stems), grave, extreme)
 
 
 def stems_of(text: str) -> frozenset[str]:

@@ -1,9 +1,7 @@
 """Does the text give advice that could harm: false reassurance, home surgery, doses, stopped medicine, delay?"""
 
 import re
-from functools import lru_cache
 
-from skin_r1.distill.checks.cues import possible_cues
 from skin_r1.distill.checks.prose import Prose, Sentence
 
 _NEGATED = re.compile(
@@ -46,30 +44,31 @@ def unsafe_fault(prose: Prose, malignancy: str) -> str | None:
     "No treatment is needed" is sound advice for what is benign; elsewhere, and with "never see a doctor", it is not.
     """
     for sentence in prose.sentences:
-        for words, mild in _advice(sentence):
+        for words, mild in _advice(sentence) if sentence.hits else ():
             if not (mild and malignancy in _HARMLESS):
                 return words
     return None
 
 
-@lru_cache(maxsize=1 << 16)
 def _advice(sentence: Sentence) -> tuple[tuple[str, bool], ...]:
     """(words, whether they are sound for what is benign) of each advice that may harm."""
     text = sentence.text
     out = []
-    for cue in possible_cues(sentence, "unsafe"):
-        for found in cue.pattern.finditer(text):
-            before = re.split(r"[,:]", text[: found.start()])[-1]
-            negated = _NEGATED.search(before) is not None
-            if cue.kind == "reassurance":
-                if negated and not _denies(found[0]):
-                    continue
-            elif negated or _DISCOURAGED.search(text[found.end() :]):
+    for hit in sentence.hits:
+        if hit.cue.reason != "unsafe":
+            continue
+        kind, found = hit.cue.kind, hit.found
+        before = re.split(r"[,:]", text[: found.start()])[-1]
+        negated = _NEGATED.search(before) is not None
+        if kind == "reassurance":
+            if negated and not _denies(found[0]):
                 continue
-            if cue.kind == "remedy" and _APPLIED.search(text) is None:
-                continue
-            wild = _WILD.search(text) or _DOCTOR.search(found[0])
-            out.append((found[0], _MILD.search(found[0]) is not None and not wild))
+        elif negated or _DISCOURAGED.search(text[found.end() :]):
+            continue
+        if kind == "remedy" and _APPLIED.search(text) is None:
+            continue
+        wild = _WILD.search(text) or _DOCTOR.search(found[0])
+        out.append((found[0], _MILD.search(found[0]) is not None and not wild))
     return tuple(out)
 
 

@@ -6,11 +6,9 @@ history tells are no such claims.
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from skin_r1.concepts import mentions
-from skin_r1.distill.checks.cues import possible_cues
 from skin_r1.distill.checks.prose import INFERRED, STEM, Prose, Sentence, stems_of
 
 _VIEWS = {"dermoscopy": "clinical", "another view": "dermoscopic"}  # kind of cue -> the images that do not show it
@@ -61,7 +59,7 @@ def unseen_fault(prose: Prose, row: Mapping[str, Any]) -> str | None:
         if sentence.question:
             asked = sentence.supposed  # "What next? A biopsy."
             continue
-        for kind, found in _stories(sentence):
+        for kind, found in _stories(sentence) if sentence.hits else ():
             if _VIEWS.get(kind, row.get("modality")) != row.get("modality") or (asked and kind not in _PERSON):
                 continue
             if kind == "symptom" and _annotated(found[0], frozenset(row.get("concepts_present") or ())):
@@ -72,19 +70,19 @@ def unseen_fault(prose: Prose, row: Mapping[str, Any]) -> str | None:
     return None
 
 
-@lru_cache(maxsize=1 << 16)
 def _stories(sentence: Sentence) -> tuple[tuple[str, re.Match[str]], ...]:
     """(kind, words) of each claim of the sentence that a picture does not show, whatever the case."""
-    excused, text = sentence.supposed or sentence.often, sentence.text
     out = []
-    for cue in possible_cues(sentence, "unseen"):
-        if cue.kind not in _PERSON and (excused or _excused(cue.kind, text)):
+    for hit in sentence.hits:
+        kind, found = hit.cue.kind, hit.found
+        if hit.cue.reason != "unseen":
             continue
-        for found in cue.pattern.finditer(text):
-            if any(c.kind == "diagnosis" and c.start <= found.end() - 1 < c.end for c in sentence.claims):
-                continue  # "pruritic disease", "jellyfish sting": a name
-            if cue.kind in _PERSON or not sentence.of_disease(found.start()):
-                out.append((cue.kind, found))
+        if any(c.kind == "diagnosis" and c.start <= found.end() - 1 < c.end for c in sentence.claims):
+            continue  # "pruritic disease", "jellyfish sting": a name
+        if kind not in _PERSON and (sentence.supposed or sentence.often or _excused(kind, sentence.text)):
+            continue
+        if kind in _PERSON or not sentence.of_disease(found.start()):
+            out.append((kind, found))
     return tuple(out)
 
 

@@ -120,20 +120,24 @@ def alternatives(row: Mapping[str, Any], signs: Signs, answer: str) -> tuple[lis
 
     None that is a kind of the answer: where a walk stopped at psoriasis, inverse psoriasis is no alternative to it.
     """
-    own = others(row["differential"], signs.diagnosis)
-    found, basis = ([slug for slug, _ in own], DIFFERENTIAL) if own else _look_alikes(signs)
+    if own := others(row["differential"], signs.diagnosis):
+        return _besides([slug for slug, _ in own], answer), DIFFERENTIAL
+    return _look_alikes(signs, answer)
+
+
+def _besides(found: Sequence[str], answer: str) -> list[str]:
     tree = load_ontology()
-    return [slug for slug in found if answer not in tree.path(slug) and slug not in tree.path(answer)][:2], basis
+    return [slug for slug in found if answer not in tree.path(slug) and slug not in tree.path(answer)][:2]
 
 
 @lru_cache(maxsize=1 << 14)
-def _look_alikes(signs: Signs) -> tuple[list[str], tuple[str, ...]]:
+def _look_alikes(signs: Signs, answer: str) -> tuple[list[str], tuple[str, ...]]:
     tree = load_ontology()
     if found := [edge.b for edge in neighbors(signs.diagnosis) if sayable(edge.b)]:
-        return found, DIFFERENTIAL
+        return _besides(found, answer), DIFFERENTIAL
     parent = tree.nodes[signs.diagnosis].parent
     siblings = [slug for slug in (tree.children(parent) if parent else ()) if slug != signs.diagnosis]
-    return [slug for slug in siblings if sayable(slug)], TAXONOMY
+    return _besides([slug for slug in siblings if sayable(slug)], answer), TAXONOMY
 
 
 @lru_cache(maxsize=1 << 14)

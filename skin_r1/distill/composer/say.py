@@ -54,7 +54,8 @@ class Voice:
     def _filled(
         self, template: str, place: int, slots: dict[str, str], findings: tuple[str, ...], basis: Sequence[str]
     ) -> Sentence:
-        slots |= {name.capitalize(): capital(text) for name, text in slots.items()}
+        if template[0] == "{":  # only there does a slot begin a sentence
+            slots |= {name.capitalize(): capital(text) for name, text in slots.items()}
         text = template.format_map(slots)
         words = text.count(" ") + 1
         self._words[place] += words
