@@ -233,6 +233,8 @@ def _of_diagnosis(clause: Clause, span: Span, state: State) -> Stance:
             break
         if word in _DOWN:
             return "denied"
+        if word == "likely" and after[at + 1 : at + 2] in (("due",), ("from",), ("because",), ("caused",)):
+            return stance  # "contact dermatitis: likely due to friction" tells a cause
         if word == "diagnosis" and after[at - 1] not in _THE:
             continue
         if word in _UP and stance == "weighed":

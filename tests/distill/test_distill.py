@@ -182,3 +182,14 @@ def test_a_corpus_without_dense_cases_says_so(tmp_path, capsys):
 def test_a_wrong_choice_is_refused(options, says, capsys):
     assert skin_r1(["distill", *options]) == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "recipes").glob("*/distill*.yaml")), ids=lambda p: f"{p.parent.name}/{p.stem}"
+)
+def test_every_distill_recipe_is_read(path):
+    from skin_r1.distill.recipe import DistillRecipe
+    from skin_r1.recipe import read_recipe
+
+    (recipe,) = read_recipe((DistillRecipe,), ["--config", str(path)], prog="distill", about="")
+    assert recipe.corpus and recipe.output_dir and path.read_text().startswith("# Purpose:")

@@ -56,6 +56,7 @@ SYMPTOMS = frozenset(
     if not concept.modality and set(concept.vocabulary) <= {"symptom", "scin"} and slug != "elevation"
 )
 """Findings that a patient tells and no image shows."""
+_ELSEWHERE = re.compile(r"\b(?:surrounding|background|elsewhere|nearby|other areas?|around the)\b", re.IGNORECASE)
 # Words for all findings of a sort: "no vessels" denies each of them; an adjective before the word makes it one of them.
 _SORTS = {
     word: re.compile(
@@ -105,7 +106,7 @@ def findings_fault(prose: Prose, row: Mapping[str, Any]) -> str | None:
         if any(word in slug for slug in present) and (found := pattern.search(prose.text)):
             return f"contradiction: the reasoning says {found[0]!r}, and some are present"
     for slug, words in said.items():
-        if slug in denied:
+        if slug in denied and (annotated or _ELSEWHERE.search(prose.text) is None):
             return f"contradiction: the reasoning claims and denies {words!r}"
         if clash := next((other for other in excluded_by(slug) if other in said), None):
             return f"contradiction: {words!r} and {said[clash]!r} exclude each other"

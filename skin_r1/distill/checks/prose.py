@@ -1,6 +1,7 @@
 """A reasoning text read once for all checks: its sentences, the beginnings of its words, its claims."""
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -44,6 +45,12 @@ INFERRED = _any_of(
 )
 _OFTEN = _any_of(
     r"usually typically often commonly frequently generally classically sometimes tends?_to rarely seldom as_a_rule"
+)
+_GOES_ON = re.compile(
+    r"\W*(?:(?:it|they|these|this) (?:is|are) (?:\w+ )?(?:characteri[sz]ed|known|often|usually|typically|commonly)|"
+    r"(?:it|they|these|this) (?:\w+ )?(?:involves?|tends? to|typically|usually|often|commonly)|"
+    r"this (?:condition|disease|variant|disorder|form))\b",
+    re.IGNORECASE,
 )
 _MANY = re.compile(
     r"\b(?:these|such|most|many) (?:\w+ )?\w+s |\b(?:the|this) (?:condition|disease|disorder|tumou?r)\b|\bthey\b",
@@ -102,24 +109,38 @@ class Prose:
         text: the reasoning.
         sentences: its stretches between full stops, semicolons, question and exclamation marks and line ends.
         claims: `skin_r1.claims.claims` of it.
+        aside: numbers of the sentences that go on about a disease: in a list of candidates, or "it is characterized by".
     """
 
     text: str
     sentences: tuple[Sentence, ...]
     claims: tuple[Claim, ...]
+    aside: frozenset[int] = frozenset()
 
 
 def read_prose(text: str) -> Prose:
     """Read a reasoning text."""
     found = [(piece.start(), piece[0]) for piece in SENTENCE.finditer(text)]
     sentences = tuple(read_sentence(piece.lstrip()) for _, piece in found)
+    aside = frozenset(_asides(text, found, sentences))
     if "\n" in text:
-        return Prose(text, sentences, claims(text))
+        return Prose(text, sentences, claims(text), aside)
     own = []
     for number, ((start, piece), sentence) in enumerate(zip(found, sentences, strict=True)):
         at = start + len(piece) - len(sentence.text)
         own += [Claim(c.slug, c.kind, c.start + at, c.end + at, c.stance, number, c.question) for c in sentence.claims]
-    return Prose(text, sentences, tuple(own))
+    return Prose(text, sentences, tuple(own), aside)
+
+
+def _asides(text: str, found: Sequence[tuple[int, str]], sentences: Sequence[Sentence]) -> Iterator[int]:
+    titled = False
+    for number, ((start, _), sentence) in enumerate(zip(found, sentences, strict=True)):
+        if "\n" in text and (number == 0 or text[start - 1] == "\n"):
+            colon = sentence.text.find(":")
+            titled = 0 < colon < 70 and any(c.kind == "diagnosis" and c.start < colon for c in sentence.claims)
+        before = sentences[number - 1].claims if number else ()
+        if titled or (_GOES_ON.match(sentence.text) and any(c.kind == "diagnosis" for c in before)):
+            yield number
 
 
 @lru_cache(maxsize=1 << 17)

@@ -31,6 +31,10 @@ _DOCTOR = re.compile(
     r"\b(?:doctor|dermatologist|physician|specialist|clinic|hospital|see|consult\w*|visit\w*)\b", re.IGNORECASE
 )
 # "Triggered by toothpaste" advises nothing.
+_CAUSE = re.compile(
+    r"\b(?:trigger\w*|caus\w+|irritant\w*|allergen\w*|due to|such as|e\.g|linked)\b",
+    re.IGNORECASE,
+)
 _APPLIED = re.compile(
     r"\b(?:appl(?:y|ying|ied)|us(?:e|ing)|dab\w*|put|rub\w*|try|drink|soak\w*|bath\w*|wash\w*|take|cover|helps?|heals?|cures?|works?|daily|"
     r"with|go|will|can|on it|it off)\b",
@@ -63,9 +67,15 @@ def _advice(sentence: Sentence) -> tuple[tuple[str, bool], ...]:
         if kind == "reassurance":
             if negated and not _denies(found[0]):
                 continue
-        elif negated or _DISCOURAGED.search(text[found.end() :]):
+        elif negated:
             continue
-        if kind == "remedy" and _APPLIED.search(text) is None:
+        discouraged = _DISCOURAGED.search(text[found.end() :])
+        if discouraged and (
+            kind != "reassurance" or discouraged[0].lower() in ("avoided", "discouraged", "not recommended")
+        ):
+            continue
+        near = text[max(0, found.start() - 60) : found.end() + 40]
+        if kind == "remedy" and (_APPLIED.search(near) is None or _CAUSE.search(near)):
             continue
         wild = _WILD.search(text) or _DOCTOR.search(found[0])
         out.append((found[0], _MILD.search(found[0]) is not None and not wild))

@@ -55,12 +55,14 @@ def unseen_fault(prose: Prose, row: Mapping[str, Any]) -> str | None:
     """The first claim that needs histology, touch, a test, another view or a history that was not given, or None."""
     history = str(row.get("history") or "")
     asked = False
-    for sentence in prose.sentences:
+    for number, sentence in enumerate(prose.sentences):
         if sentence.question:
             asked = sentence.supposed  # "What next? A biopsy."
             continue
         for kind, found in _stories(sentence) if sentence.hits else ():
             if _VIEWS.get(kind, row.get("modality")) != row.get("modality") or (asked and kind not in _PERSON):
+                continue
+            if number in prose.aside and kind not in _PERSON:
                 continue
             if kind == "symptom" and _annotated(found[0], frozenset(row.get("concepts_present") or ())):
                 continue
