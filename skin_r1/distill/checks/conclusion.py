@@ -229,7 +229,7 @@ def _opposites(prose: Prose) -> str | None:
 
 def _two_sides(prose: Prose, history: str) -> str | None:
     """Say where the text has "the left cheek ... the right cheek" of one lesion, or another side than the history gives."""
-    if "left" not in prose.text.lower() and "right" not in prose.text.lower():
+    if not any(sentence.sided for sentence in prose.sentences):
         return None
     if _BOTH.search(prose.text):
         return None

@@ -24,7 +24,6 @@ def _runs(text: str) -> frozenset[tuple[str, ...]]:
 _HISTORY = re.compile(
     r"\b(?:history|treatments?|information|complaints?|age|symptoms?|patient's question)\b", re.IGNORECASE
 )
-_MAY_BE_COPIED = re.compile("JSON|tags|exact|mention")
 _COPIED = frozenset(run for text in _INSTRUCTIONS for run in _runs(text))
 
 
@@ -37,7 +36,7 @@ def hint_fault(prose: Prose) -> str | None:
                 sentence.text, max(0, found.start() - 60), found.end() + 40
             ):
                 return found[0]
-    if _MAY_BE_COPIED.search(prose.text) is None:
+    if not any(sentence.instructed for sentence in prose.sentences):
         return None
     copied = _runs(prose.text) & _COPIED
     return " ".join(min(copied)) if copied else None

@@ -14,6 +14,7 @@ _BACK = re.compile(
     r"\b(?:here|this|the (?:patient|lesion|history)|but|because|although|while|whereas|however|these)\b", re.IGNORECASE
 )
 _GRAVE = frozenset("beni mali prem canc nonc nonm pre".split())
+_SIDES, _INSTRUCTED = frozenset(("left", "righ")), frozenset(("json", "tags", "exac", "ment"))
 _EXTREME = frozenset("tens flac only sing soli doze nume coun hund scor larg flat comp enti perf whol rais".split())
 STEM = 4  # letters of a word that are compared
 
@@ -68,6 +69,9 @@ class Sentence:
         hits: words of `cues.tsv` in it.
         grave: it has a word for a malignancy.
         extreme: it has a word such as "tense" or "dozens", whose opposite another sentence may have.
+        goes_on: it goes on about what stands before: "it is characterized by".
+        sided: it speaks of left or right.
+        instructed: it has a rare word of the instructions that teachers and models are given.
     """
 
     text: str
@@ -75,6 +79,9 @@ class Sentence:
     hits: tuple[Hit, ...]
     grave: bool
     extreme: bool
+    goes_on: bool
+    sided: bool
+    instructed: bool
 
     @property
     def question(self) -> bool:
@@ -133,22 +140,26 @@ def read_prose(text: str) -> Prose:
 
 
 def _asides(text: str, found: Sequence[tuple[int, str]], sentences: Sequence[Sentence]) -> Iterator[int]:
+    if "\n" not in text and not any(sentence.goes_on for sentence in sentences):
+        return
     titled = False
     for number, ((start, _), sentence) in enumerate(zip(found, sentences, strict=True)):
         if "\n" in text and (number == 0 or text[start - 1] == "\n"):
             colon = sentence.text.find(":")
             titled = 0 < colon < 70 and any(c.kind == "diagnosis" and c.start < colon for c in sentence.claims)
         before = sentences[number - 1].claims if number else ()
-        if titled or (_GOES_ON.match(sentence.text) and any(c.kind == "diagnosis" for c in before)):
+        if titled or (sentence.goes_on and any(c.kind == "diagnosis" for c in before)):
             yield number
 
 
-@lru_cache(maxsize=1 << 17)
+@lru_cache(maxsize=1 << 18)
 def read_sentence(text: str) -> Sentence:
     """Read one sentence."""
     stems = stems_of(text)
     grave, extreme = not _GRAVE.isdisjoint(stems), not _EXTREME.isdisjoint(stems)
-    return Sentence(text, sentence_claims(text), hits(text, stems), grave, extreme)
+    goes_on = _GOES_ON.match(text) is not None
+    sided, instructed = not _SIDES.isdisjoint(stems), not _INSTRUCTED.isdisjoint(stems)
+    return Sentence(text, sentence_claims(text), hits(text, stems), grave, extreme, goes_on, sided, instructed)
 
 
 def stems_of(text: str) -> frozenset[str]:
