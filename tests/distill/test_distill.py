@@ -193,3 +193,24 @@ def test_every_distill_recipe_is_read(path):
 
     (recipe,) = read_recipe((DistillRecipe,), ["--config", str(path)], prog="distill", about="")
     assert recipe.corpus and recipe.output_dir and path.read_text().startswith("# Purpose:")
+
+
+def test_rules_of_a_users_book_are_argued_with(tmp_path):
+    """`distill rules` reads a page, and `distill --rules` writes a rationale that rests on it; in a process of its own."""
+    import subprocess
+    import sys
+
+    book = tmp_path / "book.md"
+    book.write_text("# Notes\n\nAn irregular border is typical of squamous cell carcinoma in this clinic.\n")
+    corpus = tmp_path / "corpus"
+    sizes = ["--dense", "60", "--sparse", "4", "--validation", "4", "--test", "2", "--image_size", "32"]
+    assert skin_r1(["phantom", "--out", str(corpus), "--seed", "4", *sizes]) == 0
+    assert skin_r1(["distill", "rules", "--source", str(book), "--out", str(tmp_path / "rules")]) == 0
+    rules = tmp_path / "rules" / "rules.tsv"
+    assert "squamous-cell-carcinoma\tirregular-border\ttypical" in rules.read_text()
+    out = tmp_path / "out"
+    command = ["distill", "--corpus", str(corpus), "--output_dir", str(out), "--length", "full", "--copies", "8"]
+    done = subprocess.run([sys.executable, "-m", "skin_r1.cli", *command, "--rules", str(rules)], capture_output=True)
+    assert done.returncode == 0, done.stderr
+    bases = {basis for row in pd.read_parquet(out / "train.parquet")["sentences"] for s in row for basis in s["basis"]}
+    assert "squamous-cell-carcinoma/irregular-border/book.md" in bases
