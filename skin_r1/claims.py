@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from skin_r1.negation import DENIED, State, negation
-from skin_r1.scan import Clause, Span, clauses
-from skin_r1.wording import canonical_word
-
-Stance = Literal["said", "denied", "open", "general", "concluded", "leaning", "weighed"]
+from skin_r1.negation import negation
+from skin_r1.scan import Clause, clauses
+from skin_r1.stances import Stance, stance_of_diagnosis, stance_of_finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,82 +40,7 @@ class Claim:
     question: bool
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(canonical_word(word) for word in text.split())
-
-
-# Words that lead back to this lesion: what follows is said of it.
-_HERE = _words(
-    "here this image picture photo photograph lesion i we seen visible see because since given due despite "
-    "there supported suggested favored favoured indicated explain account but however although though while "
-    "whereas yet "
-    "instead nevertheless observed noted notice"
-)
-_TURNS = _words("but however although though while whereas yet instead nevertheless because since given due despite")
-# Words after which a finding is what would be, not what is.
-_SUPPOSED = _words(
-    "would should if expected expect typically usually classically commonly generally frequently often "
-    "characteristically "
-    "hallmark were hoped wish wished hoping taken mistaken resemble resembles resembling mimic mimics"
-)
-_VERBS = _words("is are was were has have show see seen cover lie stand make so")
-_BE, _DESCRIBING = _words("is are was were be also clearly easily well"), _words("describe call say name speak")
-_IN_GENERAL = _words("do does grow never tend usually seldom rarely often")
-_PREDICATES = _words("is are has have does do lack lacks show shows can may would usually rarely seldom never often")
-_AS_HERE, _THE = _words("does do as also is are seen present too"), _words("the my final leading working likeliest")
-_HERE_IN_LIST = _words("here this image described observed case current")
-_SOUGHT = _words("looked searched look search looking searching checked attention sought")
-_UNFOUND = _words("none not nothing vain without no never neither")
-_OF_DISEASE = _words(
-    "typical characteristic classic classical common rare unusual usual uncommon expected hallmark pathognomonic "
-    "diagnostic specific unexpected atypical exceptional seldom foreign"
-)
-_AFFIRM = _words("present seen visible noted evident found observed apparent clear obvious")
-_STRONG = (
-    "this is", "it is", "diagnosis is", "answer is", "i conclude", "conclude", "we conclude", "diagnosis of",
-    "diagnosis",
-    "confirm", "this represent", "therefore", "hence", "thus", "i call", "settle on", "diagnostic of", "must be",
-    "lesion is", "conclusion is", "has to be", "have to be", "can only be", "could only be", "result", "dealing with",
-    "looking at", "concluding", "impression is", "final diagnosis",
-)  # fmt: skip
-_WEAK = (
-    "suggest", "suggesting", "suggestive of", "point to", "pointing to", "point toward", "point towards", "fit",
-    "fitting",
-    "indicate", "indicating", "favor", "favour", "favoring", "favouring", "mean", "meaning", "consistent with",
-    "compatible with", "characteristic of", "typical of", "keeping with", "most likely", "speak for", "speaking for",
-    "support", "supporting", "argue for", "probably", "likely", "lead to", "leading to", "in favor of", "match",
-    "matching", "consistent", "best explained by", "explained by", "lean toward",
-    "stay with",
-    "typical for", "classic for", "agree with", "is probably", "add up to", "diagnosi of", "amount to",
-)  # fmt: skip
-# "does not fit melanoma", "rather than", "less likely", "would suggest": no conclusion.
-_UNSAID = _words(
-    "not no never nor neither without rather less unlikely against would could may might if than exclude excludes "
-    "excluding initially first glance tempting whether consider considered considering alternative versus vs instead "
-    "unlike mimic mimics tempted thought resemble resembles can wrongly mistaken"
-)
-_MAYBE = _words("may might could whether if")
-_DOWN = _words(
-    "less unlikely improbable excluded against poorly weaker discarded rejected implausible not no "
-    "remote worse dismissed fails fail down"
-)
-_UP = _words("likely best favored favoured probable confirmed fit supported explain diagnosis win wins prevail winner")
-_FILL = _words(
-    "a an the most likely probably clearly typical of diagnosis probable early classic strongly best more "
-    "highly very either "
-    "rather quite case simple common picture pattern to toward with by for is form kind type ordinary well"
-)
-
-
-def _phrases(texts: Sequence[str]) -> frozenset[tuple[str, ...]]:
-    return frozenset(tuple(canonical_word(word) for word in text.split()) for text in texts)
-
-
-_STRONG_KEYS, _WEAK_KEYS = _phrases(_STRONG), _phrases(_WEAK)
-_NONE = _words("no nothing none")
-_GENERIC_KEYS = _phrases(("typical of", "characteristic of", "typical for", "classic for"))
-
-
+_HERE_IN_LIST = frozenset("here this image described observed case current".split())
 SENTENCE = re.compile(r"[^.;!?\n]+[.;!?\n]?")
 """A stretch between full stops, semicolons, question and exclamation marks and line ends: one clause of `skin_r1.scan`."""
 
@@ -167,9 +90,9 @@ def _claims_of(clause: Clause, number: int, *, in_list: bool, missing: bool) -> 
     stances: list[Stance] = []
     for k, span in enumerate(clause.spans):
         if span.diagnosis is not None:
-            stances.append(_of_diagnosis(clause, span, states[k]))
+            stances.append(stance_of_diagnosis(clause, span, states[k]))
         elif span.finding is not None:
-            stances.append(_of_finding(clause, k, states[k], stances))
+            stances.append(stance_of_finding(clause, k, states[k], stances))
         else:
             stances.append("open")
     general = in_list and _HERE_IN_LIST.isdisjoint(clause.words)
@@ -199,139 +122,3 @@ def _titled(clause: Clause, text: str) -> bool:
     if first is None or first.diagnosis is None or first.first > 3:
         return False
     return text[clause.ends[first.last - 1] :].lstrip(" )*").startswith((":", "(", "\u2013", "\u2014", "- "))
-
-
-def _of_diagnosis(clause: Clause, span: Span, state: State) -> Stance:
-    words = clause.words
-    before = words[: span.first]
-    if "than" in before[-4:] and "other" in before and not _NONE.isdisjoint(before):
-        return "concluded"  # "no other disease than X explains it"
-    if state in DENIED:
-        return "denied"
-    if state == "open":
-        return "weighed"
-    if _turned_down(clause, span):
-        return "denied"
-    start = span.first
-    while start > 0 and words[start - 1] in _FILL and start not in clause.commas:
-        start -= 1
-    stance: Stance = "weighed"
-    # The cue may end inside the filling words: "is most likely a melanoma".
-    for end in range(span.first, start - 1, -1):
-        for length in (3, 2, 1):
-            key = words[end - length : end] if end >= length else ()
-            if key in _STRONG_KEYS or key in _WEAK_KEYS:
-                part = words[_part_start(clause, end - length, span) : end]
-                if key in _GENERIC_KEYS and any(s.finding and s.last <= end for s in clause.spans):
-                    return "weighed"  # "scale is typical of psoriasis" concludes nothing
-                if _UNSAID.isdisjoint(part) and _MAYBE.isdisjoint(words[:end]):
-                    return "concluded" if key in _STRONG_KEYS else "leaning"
-                stance = "denied" if not _DOWN.isdisjoint(part) else "weighed"
-    after = words[span.last : span.last + 5]
-    for at, word in enumerate(after):
-        if span.last + at in clause.commas or word in _TURNS or word in ("would", "could", "might", "may"):
-            break
-        if word in _DOWN:
-            return "denied"
-        if word == "likely" and after[at + 1 : at + 2] in (("due",), ("from",), ("because",), ("caused",)):
-            return stance  # "contact dermatitis: likely due to friction" tells a cause
-        if word == "diagnosis" and after[at - 1] not in _THE:
-            continue
-        if word in _UP and stance == "weighed":
-            before = words[_part_start(clause, span.first, span) : span.first]
-            return "leaning" if _UNSAID.isdisjoint(before) and "than" not in before else stance
-    return stance
-
-
-def _turned_down(clause: Clause, span: Span) -> bool:
-    """True for "X is less likely", "X moves down" and the like, whatever stands before."""
-    for at, word in enumerate(clause.words[span.last : span.last + 4]):
-        if span.last + at in clause.commas or word in _TURNS or word in ("than", "would", "could", "might", "may"):
-            return False
-        if word in _DOWN and word not in ("not", "no"):
-            return True
-    return False
-
-
-def _part_start(clause: Clause, at: int, span: Span) -> int:
-    """Start of the part of the clause that holds word `at`: after a comma, and after an earlier diagnosis."""
-    names = (name.last for name in clause.spans if name.diagnosis is not None and name.last <= at and name is not span)
-    return max([*(comma for comma in clause.commas if comma <= at), *names], default=0)
-
-
-def _of_finding(clause: Clause, k: int, state: State, stances: Sequence[Stance]) -> Stance:
-    if state == "open":
-        return "open"
-    if state == "missing":
-        return "denied"
-    plain: Stance = "denied" if state == "denied" else "said"
-    words, span = clause.words, clause.spans[k]
-    after = words[span.last : span.last + 5]
-    seen = _affirmed(after) and (_UNFOUND | _SUPPOSED | {"in"}).isdisjoint(after)
-    if plain == "said" and seen:
-        return "said"
-    rest = words[span.last : span.last + 8]
-    here = any(word == "here" and rest[at - 1] in _AS_HERE for at, word in enumerate(rest) if at)
-    if plain == "said" and here and _UNFOUND.isdisjoint(rest):
-        return "said"  # "often shows leaf-like areas, as it does here"
-    part = words[_part_start(clause, span.first, span) : span.first]
-    if not {"would", "might"}.isdisjoint(part) and _DESCRIBING.isdisjoint(part):
-        return "general"
-    if words[span.last : span.last + 3] == ("come", "to", "mind"):
-        return "open"
-    if span.first == 0 and words[span.last : span.last + 1] and words[span.last] in _IN_GENERAL:
-        return "general"  # "cysts do not grow so fast"
-    if _would_follows(words, span.last):
-        return "general"
-    if plain == "denied" and words[max(0, span.first - 2) : span.first] in (("come", "with"), ("go", "with")):
-        return "general"  # "bites do not come with fever"
-    at, other = span.first - 1, k - 1
-    while at >= 0:
-        if other >= 0 and clause.spans[other].first <= at < clause.spans[other].last:
-            name = clause.spans[other]
-            if name.diagnosis is not None:
-                if stances[other] in ("concluded", "leaning"):
-                    break
-                return "general"
-            at, other = name.first - 1, other - 1
-            continue
-        if words[at] in _SUPPOSED and not (words[at] == "would" and not _DESCRIBING.isdisjoint(part)):
-            return "general"
-        if words[at] in _SOUGHT and words[at + 1 : at + 2] in (("for",), ("to",)):
-            return "open" if _UNFOUND.isdisjoint(words[span.last :]) else "denied"
-        if words[at] == "none" and words[at + 1 : at + 2] in (("is",), ("are",)):
-            break
-        if words[at] in _HERE and not (words[at] in _TURNS and words[at + 1] in _PREDICATES):
-            break  # "molluscum has dells, but is painless and pearly" goes on about molluscum
-        at -= 1
-    return "general" if _said_of_disease(clause, k, after) else plain
-
-
-def _affirmed(after: Sequence[str]) -> bool:
-    """True for "... is seen", "... are clearly visible", and a bare "... present" right after the finding."""
-    if after[:1] and after[0] in _AFFIRM:
-        return True
-    return any(word in _AFFIRM and after[at] in _BE for at, word in enumerate(after[1:4]))
-
-
-def _would_follows(words: Sequence[str], start: int) -> bool:
-    """True when the finding is the subject of "would" or "might": "pustules and erosions would make it candidiasis"."""
-    for word in words[start : start + 8]:
-        if word in ("would", "might", "should"):
-            return True
-        if word in _VERBS or word in _TURNS:
-            return False
-    return False
-
-
-def _said_of_disease(clause: Clause, k: int, after: Sequence[str]) -> bool:
-    """True when a diagnosis follows with such a link: "is typical of psoriasis", "the scale of psoriasis"."""
-    following = next((s for s in clause.spans[k + 1 :] if s.diagnosis is not None), None)
-    if following is None:
-        return False
-    between = clause.words[clause.spans[k].last : following.first]
-    if any(word in between for word in ("this", "here")):
-        return False
-    if not _OF_DISEASE.isdisjoint(between) and len(between) <= 8:
-        return True
-    return len(between) <= 3 and bool(between) and between[0] in ("of", "in") and bool(after)
