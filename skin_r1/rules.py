@@ -66,13 +66,20 @@ def read_rules(path: Path) -> tuple[Rule, ...]:
     """
     if not path.is_file():
         raise problem("there is no such file of rules", file=path, next_step="skin-r1 distill rules --source PATH")
-    return tuple(_rule(row, path) for row in read_tsv(path))
+    with path.open(encoding="utf-8") as stream:
+        numbers = [number for number, line in enumerate(stream, start=1) if not line.startswith("#")][1:]
+    return tuple(_rule(row, path, number) for row, number in zip(read_tsv(path), numbers, strict=False))
 
 
-def _rule(row: Mapping[str, str], path: Path) -> Rule:
+def _rule(row: Mapping[str, str], path: Path, number: int) -> Rule:
     if missing := [column for column in COLUMNS if row.get(column) is None]:
         raise problem(
-            "rules lack a column", file=path, column=missing[0], found=sorted(filter(None, row)), allowed=COLUMNS
+            "rules lack a column",
+            file=path,
+            row=number,
+            column=missing[0],
+            found=sorted(filter(None, row)),
+            allowed=COLUMNS,
         )
     for column, allowed in (
         ("diagnosis", load_ontology().nodes),
@@ -83,11 +90,21 @@ def _rule(row: Mapping[str, str], path: Path) -> Rule:
         if row[column] not in allowed:
             choices = allowed if len(allowed) < 10 else f"a slug of the {column} vocabulary"
             raise problem(
-                "a rule names what we do not know", file=path, column=column, found=row[column], allowed=choices
+                "a rule names what we do not know",
+                file=path,
+                row=number,
+                column=column,
+                found=row[column],
+                allowed=choices,
             )
-    page = int(row["page"]) if row["page"].isdigit() else None
+    page = int(row["page"]) if row["page"].isdecimal() else None
     own = {column: row[column] for column in ("diagnosis", "finding", "modality", "quote", "source")}
     return Rule(role=cast(Role, row["role"]), page=page, **own)
+
+
+def own_files() -> list[Path]:
+    """The files that the environment variable `OWN` names."""
+    return [Path(name) for name in os.environ.get(OWN, "").split(os.pathsep) if name]
 
 
 @cache
@@ -96,8 +113,7 @@ def load_rules() -> tuple[Rule, ...]:
 
     The variable holds paths joined as in PATH. `skin-r1 distill` sets it from the recipe's `rules`.
     """
-    own = (Path(name) for name in os.environ.get(OWN, "").split(os.pathsep) if name)
-    files = (*sorted((KNOWLEDGE / "rules").glob("*.tsv")), *own)
+    files = (*sorted((KNOWLEDGE / "rules").glob("*.tsv")), *own_files())
     return tuple(rule for file in files for rule in read_rules(file))
 
 

@@ -41,8 +41,8 @@ class Draft:
 def chosen(corpus: Path, split: str, recipe: DistillRecipe) -> Any:
     """Cases to write about, images still encoded: those with a diagnosis and an image, and findings where needed.
 
-    `answer_only` takes all that are labelled, the others those that are densely annotated, unless the recipe says
-    `annotation`. A teacher that sees images needs no findings; what it claims then cannot be checked against any.
+    `answer_only` takes all that are labelled unless the recipe says `annotation`. The others take those that are densely
+    annotated: what is claimed of a case that nobody looked at cannot be checked. `limit` takes cases spread evenly.
     """
     import datasets
 
@@ -56,8 +56,9 @@ def chosen(corpus: Path, split: str, recipe: DistillRecipe) -> Any:
         for index, row in enumerate(table)
         if row["diagnosis"] and row["checksum"] and kinds in ("all", row["annotation"])
     ]
-    limit = recipe.limit if split == "train" else None
-    return rows.select(wanted[:limit]).cast_column("images", datasets.List(datasets.Image(decode=False)))
+    if recipe.limit is not None and recipe.limit < len(wanted):
+        wanted = [wanted[at * len(wanted) // recipe.limit] for at in range(recipe.limit)]
+    return rows.select(wanted).cast_column("images", datasets.List(datasets.Image(decode=False)))
 
 
 def drafts(
@@ -103,8 +104,8 @@ def _taught(rows: Any, recipe: DistillRecipe, cache: Path, judge: Callable[[Row,
         yield Draft(rows[taught.row_index], taught.text, reason, hinted=taught.hinted)
 
 
-def planned(rows: Any, recipe: DistillRecipe) -> Plan:
-    """Which trajectories of which cases the composer writes."""
+def planned(rows: Any, recipe: DistillRecipe, first: int) -> Plan:
+    """Which trajectories of which cases the composer writes; `first` serial numbers are taken by another split."""
     columns = (
         "diagnosis",
         "malignancy",
@@ -128,6 +129,7 @@ def planned(rows: Any, recipe: DistillRecipe) -> Plan:
         per_kind=recipe.per_kind,
         copies=recipe.copies,
         seed=recipe.seed,
+        first=first,
     )
 
 

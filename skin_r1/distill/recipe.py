@@ -1,5 +1,6 @@
 """The keys of `recipes/*/distill*.yaml`."""
 
+import os
 from dataclasses import dataclass, field
 
 from skin_r1.distill.composer.trajectory import KINDS
@@ -22,8 +23,8 @@ class DistillRecipe:
     length: str = field(default="short", metadata={"help": "short: one wording, for tiny models; full (compose)"})
     order: str = field(default="canonical", metadata={"help": "canonical or shuffled findings (compose, short)"})
     seed: int = field(default=0, metadata={"help": "fixes the wording"})
-    limit: int | None = field(default=None, metadata={"help": "at most this many training cases"})
-    annotation: str = field(default="", metadata={"help": "dense, sparse or all; empty: what the teacher can use"})
+    limit: int | None = field(default=None, metadata={"help": "at most this many cases of each split"})
+    annotation: str = field(default="", metadata={"help": "dense, sparse or all cases (answer_only)"})
     held_out_texts: list[str] = field(
         default_factory=list, metadata={"help": "files of test texts, one a line, that no rationale may repeat"}
     )
@@ -62,6 +63,11 @@ class DistillRecipe:
         if self.annotation not in ("", "dense", "sparse", "all"):
             raise problem("unknown choice in a recipe", column="annotation", found=self.annotation,
                           allowed=("dense", "sparse", "all"))  # fmt: skip
+        if self.annotation not in ("", "dense") and self.teacher != "answer_only":
+            raise problem("findings are checked against annotated ones, so only dense cases can be written about",
+                          column="annotation", found=self.annotation, allowed="dense, or teacher: answer_only")  # fmt: skip
+        if not self.kinds:
+            raise problem("no trajectory to write", column="kinds", allowed=KINDS)
         for name in COUNTED_FROM_1:
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -69,7 +75,15 @@ class DistillRecipe:
         for kind in self.kinds:
             if kind not in KINDS:
                 raise problem("unknown trajectory", column="kinds", found=kind, allowed=KINDS)
+        if self.teacher != "compose" or self.length != "full":
+            for name in ("copies", "per_diagnosis", "per_kind", "rules"):
+                if getattr(self, name) not in (None, 1, []):
+                    raise problem(f"{name} is for trajectories", column=name, found=getattr(self, name),
+                                  next_step="set teacher: compose and length: full, or leave it out")  # fmt: skip
         if self.teacher in ("openai", "vllm") and not self.model:
             raise problem(
                 f"the {self.teacher} teacher needs a model", column="model", next_step="set model: and base_url:"
             )
+        if self.teacher == "openai" and not (self.base_url or os.environ.get("OPENAI_BASE_URL")):
+            raise problem("the openai teacher needs an address: no image is sent to a default one", column="base_url",
+                          next_step="set base_url:, or export OPENAI_BASE_URL")  # fmt: skip

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,7 +15,7 @@ from skin_r1.distill.drafts import Draft, chosen, drafts, planned
 from skin_r1.distill.recipe import DistillRecipe
 from skin_r1.distill.tally import Tally
 from skin_r1.errors import UserError, problem
-from skin_r1.rules import OWN, read_rules
+from skin_r1.rules import OWN, load_rules, own_files, read_rules
 
 ABOUT = """Write rationales and keep those that can be verified.
 
@@ -33,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         UserError: the corpus has no case that the teacher can use, the output exists, or nothing passed verification.
     """
     from skin_r1.distill.report.card import write_card
+    from skin_r1.distill.report.figures import public_name
     from skin_r1.distill.report.page import write_report
     from skin_r1.manifest import write_manifest
     from skin_r1.recipe import read_recipe
@@ -41,28 +43,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     (recipe,) = read_recipe((DistillRecipe,), argv, prog="skin-r1 distill", about=ABOUT)
     if not recipe.output_dir:
         raise problem("no place for the rationales", column="output_dir", next_step="--output_dir runs/rationales")
-    if recipe.rules:
-        os.environ[OWN] = os.pathsep.join(str(Path(name).resolve()) for name in recipe.rules)
-        for name in recipe.rules:  # a wrong file is refused before anything is written
-            read_rules(Path(name))
+    _choose_rules(recipe.rules)
     corpus, out = Path(recipe.corpus), Path(recipe.output_dir).resolve()
     cache = out.with_name(out.name + ".cache.sqlite")  # beside the output: a killed run asks nothing twice
     with whole_folder(out, kind="rationales", overwrite=recipe.overwrite, keep=corpus) as folder:
-        tally = Tally(recipe.model or recipe.teacher)
-        for split in ("train", "validation"):
-            write_split(split, recipe, folder, cache, tally)
+        tally = Tally(public_name(recipe.model or recipe.teacher))
+        taken = 0
+        for split in _splits(corpus):
+            taken += write_split(split, recipe, folder, cache, tally, taken)
         facts = tally.facts()
         if not facts["splits"].get("train", {}).get("kept"):
-            raise UserError(
-                f"no training rationale was kept: {facts['reasons'] or 'no case that the teacher can use'}\n"
-                f"  next:    `skin-r1 data report {recipe.corpus}` shows how many cases are dense"
-            )
+            raise _nothing_kept(facts, folder, out, recipe)
         facts["ledger"] = _ledger(recipe, cache)
         (folder / "facts.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
         config = {**asdict(recipe), "output_dir": None, "overwrite": None}
         write_report(folder, facts)
         write_card(folder, facts, config, _manifest_of(corpus))
-        write_manifest(folder, kind="rationales", config=config, inputs={"corpus": corpus}, outputs=facts["splits"])
+        inputs = {"corpus": corpus, **{f"rules {path.name}": path for path in own_files()}}
+        write_manifest(folder, kind="rationales", config=config, inputs=inputs, outputs=facts["splits"])
     for split, count in facts["splits"].items():
         print(f"{split}: kept {count['kept']} of {count['asked']}")
     print(f"rejected {facts['reasons']}" if facts["reasons"] else "nothing was rejected")
@@ -70,8 +68,58 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def write_split(split: str, recipe: DistillRecipe, folder: Path, cache: Path, tally: Tally) -> None:
-    """Write `<split>.parquet` and the rejected texts, each as soon as it is judged; count all in `tally`."""
+def _choose_rules(files: Sequence[str]) -> None:
+    """Let the composer argue with the recipe's rules beside the open base; without any, with those of the environment.
+
+    Raises:
+        UserError: a file is wrong, or other rules were read in this process, which every later sentence would rest on.
+    """
+    for name in files:  # a wrong file is refused before anything is written
+        read_rules(Path(name))
+    wanted = os.pathsep.join(str(Path(name).resolve()) for name in files)
+    if files and os.environ.get(OWN, "") != wanted:
+        if load_rules.cache_info().currsize:
+            raise problem("other rules were read in this process", column="rules", next_step="start a new process")
+        os.environ[OWN] = wanted
+
+
+def _splits(corpus: Path) -> list[str]:
+    """The splits to write about; training cases have to be there, validation cases need not."""
+    if not (corpus / "test").is_dir():
+        print("no test split: nothing is held out from the rationales", flush=True)
+    if (corpus / "validation").is_dir():
+        return ["train", "validation"]
+    print("no validation split: only training rationales are written", flush=True)
+    return ["train"]
+
+
+def _nothing_kept(facts: Mapping[str, Any], folder: Path, out: Path, recipe: DistillRecipe) -> UserError:
+    """The error of a run without a training rationale; what was rejected, and may have been paid for, is kept."""
+    rejected = folder / "rejected.jsonl"
+    if facts["reasons"]:
+        saved = out.with_name(out.name + ".rejected.jsonl")
+        shutil.copyfile(rejected, saved)
+        return problem(
+            "no training rationale was kept", found=facts["reasons"], next_step=f"read the texts in {saved}"
+        )
+    need = "a diagnosis and an image" + ("" if recipe.teacher == "answer_only" else ", and dense annotation")
+    return problem(
+        "no training rationale was kept: no case that the teacher can use",
+        file=recipe.corpus,
+        allowed=f"training cases with {need}",
+        next_step=f"skin-r1 data report {recipe.corpus}",
+    )
+
+
+def write_split(split: str, recipe: DistillRecipe, folder: Path, cache: Path, tally: Tally, taken: int) -> int:
+    """Write `<split>.parquet` and the rejected texts, each as soon as it is judged; count all in `tally`.
+
+    Args:
+        taken: serial numbers that earlier splits used.
+
+    Returns:
+        Serial numbers that this split used.
+    """
     from skin_r1.distill.verify import fault
 
     rows = chosen(Path(recipe.corpus), split, recipe)
@@ -82,7 +130,7 @@ def write_split(split: str, recipe: DistillRecipe, folder: Path, cache: Path, ta
         return fault(text, row, answer_only=alone, answer=answer, held_out=held_out)
 
     full = recipe.teacher == "compose" and recipe.length == "full"
-    choice = planned(rows, recipe) if full else None
+    choice = planned(rows, recipe, taken) if full else None
     if choice is not None:
         tally.left_out.update(choice.left_out)
     written = drafts(rows, recipe, cache, judge, choice)
@@ -94,9 +142,10 @@ def write_split(split: str, recipe: DistillRecipe, folder: Path, cache: Path, ta
             if reason is None:
                 keep(_kept(draft, tally.teacher))
             else:
-                known = {"case_id": draft.row["case_id"], "kind": draft.kind, "teacher": tally.teacher}
+                known = {"case_id": draft.row["case_id"], "split": split, "kind": draft.kind, "teacher": tally.teacher}
                 known |= {"hinted": draft.hinted, "reason": reason, "completion": draft.completion}
                 rejected.write(json.dumps(known, ensure_ascii=False) + "\n")
+    return 0 if choice is None else len(choice.chosen)
 
 
 def _kept(draft: Draft, teacher: str) -> dict[str, Any]:
@@ -187,7 +236,10 @@ def _held_out(recipe: DistillRecipe) -> Any:
     for name in recipe.held_out_texts:
         if not Path(name).is_file():
             raise problem("there is no such file of test texts", file=name, column="held_out_texts")
-        texts += Path(name).read_text(encoding="utf-8").splitlines()
+        try:
+            texts += Path(name).read_text(encoding="utf-8-sig").splitlines()
+        except UnicodeDecodeError as error:
+            raise problem("test texts are not UTF-8", file=name, column="held_out_texts", found=str(error)) from error
     test = Path(recipe.corpus) / "test"
     groups = load_corpus(Path(recipe.corpus), "test")["group"] if test.is_dir() else []
     return hold_out(texts, groups)

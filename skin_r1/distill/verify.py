@@ -43,6 +43,8 @@ def fault(
     reading = parse(completion)
     if isinstance(reading, ParseFailure):
         return f"parse: {reading.reason}"
+    if held_out is not None and (close := held_out_fault("", row.get("group"), held_out)):
+        return f"test: {close}"
     if answer_only:  # its reasoning says only that there is none
         return _answer_fault(reading, row, frozenset(), row["diagnosis"])
     present = frozenset(row["concepts_present"])

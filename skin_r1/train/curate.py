@@ -203,7 +203,10 @@ def write_curation(out: Path, table: pa.Table, facts: Mapping[str, Any], config:
     inputs = {"corpus": Path(config.corpus), "model": Path(config.model)}
     write_manifest(out, kind=KIND, config=asdict(config), inputs=inputs, outputs=summary)
     print(histogram(summary))
-    print(f"next: skin-r1 grpo --config RECIPE --annotation {config.annotation} --curation {out}")
+    if config.limit is None:
+        print(f"next: skin-r1 grpo --config RECIPE --annotation {config.annotation} --curation {out}")
+    else:
+        print("next: the same command without --limit; what is sampled stays")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -214,3 +214,68 @@ def test_rules_of_a_users_book_are_argued_with(tmp_path):
     assert done.returncode == 0, done.stderr
     bases = {basis for row in pd.read_parquet(out / "train.parquet")["sentences"] for s in row for basis in s["basis"]}
     assert "squamous-cell-carcinoma/irregular-border/book.md" in bases
+
+
+def test_no_two_splits_share_a_serial_number(corpus, tmp_path):
+    """Near copies of training rationales in the validation split would make a model look as if it generalized."""
+    from skin_r1.distill.composer.code import overlap
+
+    out = tmp_path / "out"
+    command = ["distill", "--corpus", str(corpus), "--output_dir", str(out), "--length", "full", "--copies", "3"]
+    assert skin_r1(command) == 0
+    texts = {
+        split: [parse(row[0]["content"]).think for row in pd.read_parquet(out / f"{split}.parquet")["completion"]]
+        for split in ("train", "validation")
+    }
+    assert max(overlap(one, other) for one in texts["train"] for other in texts["validation"]) <= 0.5
+
+
+def test_a_held_out_case_is_refused_whoever_writes(rows):
+    from skin_r1.distill.checks.held_out import hold_out
+
+    row = rows[0]
+    held_out = hold_out([], [row["group"]])
+    assert fault(answer_only(row), row, answer_only=True, held_out=held_out).startswith("test:")
+    assert fault(compose(row, seed=0), row, held_out=held_out).startswith("test:")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--annotation", "sparse"], "only dense cases"),
+        (["--copies", "2"], "copies is for trajectories"),
+        (["--teacher", "openai", "--model", "m"], "no image is sent to a default"),
+        (["--kinds", "sideways"], "unknown trajectory"),
+    ],
+)
+def test_keys_that_would_do_nothing_or_harm_are_refused(options, says, capsys, monkeypatch):
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    assert skin_r1(["distill", *options]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_run_that_keeps_nothing_keeps_what_it_rejected(corpus, tmp_path, capsys):
+    held_out = tmp_path / "test.txt"
+    (tmp_path / "c").mkdir()
+    import shutil
+
+    shutil.copytree(corpus, tmp_path / "c" / "corpus")
+    shutil.rmtree(tmp_path / "c" / "corpus" / "test")  # every training case is a test case: all are refused
+    shutil.copytree(tmp_path / "c" / "corpus" / "train", tmp_path / "c" / "corpus" / "test")
+    held_out.write_text("A text of a test case that nothing here repeats.\n")
+    out = tmp_path / "out"
+    command = ["distill", "--corpus", str(tmp_path / "c" / "corpus"), "--output_dir", str(out)]
+    assert skin_r1([*command, "--held_out_texts", str(held_out)]) == 2
+    assert "rejected.jsonl" in capsys.readouterr().err and not out.exists()
+    assert len(out.with_name("out.rejected.jsonl").read_text().splitlines()) == 60
+
+
+def test_validation_cases_are_optional(corpus, tmp_path, capsys):
+    import shutil
+
+    shutil.copytree(corpus, tmp_path / "corpus")
+    shutil.rmtree(tmp_path / "corpus" / "validation")
+    command = ["distill", "--corpus", str(tmp_path / "corpus"), "--output_dir", str(tmp_path / "out")]
+    assert skin_r1(command) == 0
+    assert "no validation split" in capsys.readouterr().out
+    assert sorted(p.name for p in (tmp_path / "out").glob("*.parquet")) == ["train.parquet"]

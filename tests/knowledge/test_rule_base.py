@@ -84,5 +84,6 @@ def test_a_file_without_a_column_or_that_is_missing_is_refused(tmp_path, capsys)
     path.write_text("diagnosis\tfinding\npsoriasis\tscale\n")
     with pytest.raises(UserError, match="lack a column"):
         read_rules(path)
-    command = ["distill", "--corpus", str(tmp_path), "--output_dir", str(tmp_path / "out"), "--rules", "nowhere.tsv"]
+    command = ["distill", "--corpus", str(tmp_path), "--output_dir", str(tmp_path / "out"), "--length", "full"]
+    command += ["--rules", "nowhere.tsv"]
     assert skin_r1(command) == 2 and "no such file of rules" in capsys.readouterr().err

@@ -30,7 +30,7 @@ class HeldOut:
 def hold_out(texts: Iterable[str], groups: Iterable[str] = ()) -> HeldOut:
     """Index texts of test cases (captions, reports, reference rationales) and their groups.
 
-    A text shorter than `RUN` words is one run.
+    A text of fewer than `RUN` words is left out: so few words may come together by chance.
     """
     runs: dict[int, tuple[int, ...]] = {}
     sizes = []
@@ -43,10 +43,8 @@ def hold_out(texts: Iterable[str], groups: Iterable[str] = ()) -> HeldOut:
 
 
 def runs_of(text: str) -> frozenset[int]:
-    """Hashes of every run of `RUN` words, within this process; of the whole text where it is shorter."""
+    """Hashes of every run of `RUN` words, within this process."""
     words = [canonical_word(word) for word in _WORD.findall(text)]
-    if len(words) < RUN:
-        return frozenset([hash(tuple(words))]) if words else frozenset()
     return frozenset(hash(tuple(words[i : i + RUN])) for i in range(len(words) - RUN + 1))
 
 
@@ -58,7 +56,7 @@ def held_out_fault(text: str, group: str | None, held_out: HeldOut) -> str | Non
     for run in runs_of(text) & held_out.runs.keys() if held_out.runs else ():
         for number in held_out.runs[run]:
             shared[number] = shared.get(number, 0) + 1
-    for number, count in shared.items():
+    for number, count in sorted(shared.items()):
         if count / held_out.sizes[number] >= LEAST_SHARE:
             return f"{count} of {held_out.sizes[number]} runs of {RUN} words stand in held-out text {number + 1}"
     return None

@@ -3,16 +3,12 @@
 import re
 
 from skin_r1.distill.checks.prose import Prose
+from skin_r1.distill.instructions import CLOSED, HINT
+from skin_r1.reading import PROMPT
 
 # Long runs of the instructions' own words are copied, not reasoned.
 _RUN = 6
-_INSTRUCTIONS = (
-    "write the reasoning that leads from these findings to the diagnosis as if you saw only the image use the findings exact "
-    "names claim no other finding do not mention annotations or that the diagnosis was given",
-    "first reason inside think tags about what you see and what it suggests and what else it could be and why that is less "
-    "likely then answer with one json object that holds findings as a list of what is seen and differential as a list of "
-    "other diagnoses with the most likely first",
-)
+_INSTRUCTIONS = (HINT, CLOSED, PROMPT)
 
 
 def _runs(text: str) -> frozenset[tuple[str, ...]]:

@@ -14,7 +14,10 @@ _BACK = re.compile(
     r"\b(?:here|this|the (?:patient|lesion|history)|but|because|although|while|whereas|however|these)\b", re.IGNORECASE
 )
 _GRAVE = frozenset("beni mali prem canc nonc nonm pre".split())
-_SIDES, _INSTRUCTED = frozenset(("left", "righ")), frozenset(("json", "tags", "exac", "ment"))
+_SIDES, _INSTRUCTED = (
+    frozenset(("left", "righ")),
+    frozenset("json tags exac ment stud teac writ conf clai firs usua sure".split()),
+)
 _EXTREME = frozenset("tens flac only sing soli doze nume coun hund scor larg flat comp enti perf whol rais".split())
 STEM = 4  # letters of a word that are compared
 

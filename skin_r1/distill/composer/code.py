@@ -45,9 +45,7 @@ def symbols(own: Sequence[int]) -> tuple[int, ...]:
 
 def shuffled(number: int, seed: int) -> int:
     """The serial number of the run's `number`-th rationale: a permutation of [0, `SERIALS`) for each seed."""
-    factor = 2_654_435_761 + FIELD * (seed % SERIALS)
-    if factor % FIELD == 0:
-        factor += 1  # prime to 13, so that no two numbers meet
+    factor = 2_654_435_761 + FIELD * (seed % SERIALS)  # prime to 13, so that no two numbers meet
     return (number * factor + 1_013_904_223 * seed) % SERIALS
 
 

@@ -57,6 +57,7 @@ def plan(
     per_kind: int | None = None,
     copies: int = 1,
     seed: int = 0,
+    first: int = 0,
 ) -> Plan:
     """Choose trajectories.
 
@@ -70,6 +71,7 @@ def plan(
         per_diagnosis, per_kind: most trajectories of a diagnosis and of a kind; None for no cap.
         copies: trajectories of a case.
         seed: fixes the order of the cases and the serial numbers.
+        first: serial numbers that other splits of the run have taken; no two rationales of a run share one.
 
     Raises:
         UserError: an unknown kind, a weight below 0, or more rationales than there are serial numbers.
@@ -107,9 +109,9 @@ def plan(
             of_diagnosis[diagnosis] += 1
             if copies > 1:
                 taken[index] = (*used, kind)
-            chosen.append(Planned(index, kind, shuffled(len(chosen), seed)))
-    if len(chosen) > SERIALS:
-        raise problem("a run holds no more rationales", found=len(chosen), allowed=f"at most {SERIALS}")
+            chosen.append(Planned(index, kind, shuffled(first + len(chosen), seed)))
+    if first + len(chosen) > SERIALS:
+        raise problem("a run holds no more rationales", found=first + len(chosen), allowed=f"at most {SERIALS}")
     return Plan(tuple(chosen), dict(left_out))
 
 

@@ -113,7 +113,12 @@ def load(settings: Settings, max_model_len: int, **engine: Any) -> Any:
 
     limits = {"image": 4, "video": 0}
     engine = {"limit_mm_per_prompt": limits, "max_num_seqs": settings.concurrency, "seed": settings.seed, **engine}
-    return LLM(model=model, max_model_len=max_model_len, **engine)
+    try:
+        return LLM(model=model, max_model_len=max_model_len, **engine)
+    except (OSError, ValueError) as error:  # no such folder, no such model, or one that vLLM does not know
+        raise problem(
+            "vLLM cannot load the model", column="model", found=settings.model, next_step=str(error)[:300]
+        ) from error
 
 
 def _generate(llm: Any, bodies: list[dict[str, Any]]) -> list[Outcome]:

@@ -10,26 +10,15 @@ from typing import Any, Protocol
 from PIL import Image, ImageOps
 
 from skin_r1.concepts import concept_name, load_concepts
+from skin_r1.distill.instructions import CLOSED, HINT
 from skin_r1.distill.teacher.endpoint import ask as ask_endpoint
 from skin_r1.distill.teacher.question import Reply, Request, Settings
+from skin_r1.errors import problem
 from skin_r1.ontology import load_ontology
 from skin_r1.reading import messages_for
 
 MAX_SIDE = (
     2048  # pixels; what is larger, large teachers scale down themselves before they look (OpenAI's vision guide)
-)
-CLOSED = (
-    "\n\nName findings only by these names: {names}.\n"
-    "Name each finding that you are sure to see in the image and no other. Claim nothing that an image cannot show, "
-    "such as histology, touch or complaints that the history does not give. Give diagnoses by their usual English names."
-)
-HINT = (
-    "\n\nYou are writing a teaching example for a student who will see only the image. Experts found in this image: "
-    "{findings}. {absent}The confirmed diagnosis is {diagnosis} ({malignancy}). Look at the image and write the "
-    "reasoning that leads from these findings to this diagnosis, and say why the likeliest others fit less. Use exactly "
-    "these names of findings, claim none of them absent and claim no other finding. Answer with this diagnosis and this "
-    "malignancy. Write as one who sees the image for the first time: never mention experts, annotations, a hint, or that "
-    "findings or the diagnosis were given. Claim nothing that an image cannot show."
 )
 
 
@@ -146,8 +135,13 @@ def _request(row: Mapping[str, Any], more: str, id: str, seed: int | None) -> Re
 
 def data_url(content: bytes) -> str:
     """Pixels only: a PNG encoded anew carries no metadata of the original file; turned upright, at most `MAX_SIDE`."""
-    with Image.open(io.BytesIO(content)) as opened:
-        image = ImageOps.exif_transpose(opened).convert("RGB")
+    try:
+        with Image.open(io.BytesIO(content)) as opened:
+            image = ImageOps.exif_transpose(opened).convert("RGB")
+    except (OSError, ValueError) as error:
+        raise problem(
+            "an image of the corpus cannot be read", found=str(error), next_step="skin-r1 data validate CORPUS"
+        ) from error
     image.info.clear()
     image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()

@@ -40,7 +40,13 @@ class Window:
         """Nothing happens before `run`; `replies` ends with None or with an error."""
         self.replies: queue.SimpleQueue[Reply | BaseException | None] = queue.SimpleQueue()
         self._requests, self._settings, self._path, self._limits = requests, settings, cache_path, limits
-        base = settings.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+        base = settings.base_url or os.environ.get("OPENAI_BASE_URL")
+        if not base:
+            raise problem(
+                "no address of the teacher: nothing is sent to a default one",
+                column="base_url",
+                next_step="give base_url, or export OPENAI_BASE_URL",
+            )
         self._url = base.rstrip("/") + "/chat/completions"
         self._room = threading.Semaphore(2 * settings.concurrency)
         self._asking: dict[str, list[str]] = {}  # key under way -> ids that wait for it
