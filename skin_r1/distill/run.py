@@ -14,6 +14,7 @@ from tqdm import tqdm
 from skin_r1.distill.drafts import Draft, chosen, drafts, planned
 from skin_r1.distill.recipe import DistillRecipe
 from skin_r1.distill.tally import Tally
+from skin_r1.distill.variety import variety
 from skin_r1.errors import UserError, problem
 from skin_r1.rules import OWN, load_rules, own_files, read_rules
 
@@ -55,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not facts["splits"].get("train", {}).get("kept"):
             raise _nothing_kept(facts, folder, out, recipe)
         facts["ledger"] = _ledger(recipe, cache)
+        if recipe.teacher in ("openai", "vllm") or recipe.length == "full":  # the short text is one wording on purpose
+            facts |= variety(tally.texts)
         (folder / "facts.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
         config = {**asdict(recipe), "output_dir": None, "overwrite": None}
         write_report(folder, facts)

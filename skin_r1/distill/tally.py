@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from skin_r1.distill.drafts import Draft
+from skin_r1.distill.variety import SAMPLE
 
 EXAMPLES = 5  # rejected texts shown of each reason
 SKIN_TYPES = {1: "1-2", 2: "1-2", 3: "3-4", 4: "3-4", 5: "5-6", 6: "5-6"}
@@ -24,6 +25,7 @@ class Tally:
     examples: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     rules: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    texts: list[str] = field(default_factory=list)
 
     def add(self, split: str, draft: Draft, reason: str | None) -> None:
         """Count one draft; `reason` is why it was rejected, None where it was kept."""
@@ -38,6 +40,8 @@ class Tally:
         if reason is None:
             self.groups["kinds"][draft.kind]["kept"] += 1
             self.hinted += draft.hinted
+            if draft.completion is not None and len(self.texts) < SAMPLE:
+                self.texts.append(draft.completion.partition("</think>")[0].removeprefix("<think>"))
             self.rules.update(basis for sentence in draft.sentences for basis in sentence.basis if _is_rule(basis))
             return
         why = reason.split(":")[0]

@@ -322,7 +322,7 @@ def test_a_split_that_kept_nothing_and_a_run_without_rejections(copy, facts):
     (copy / "validation.parquet").unlink()
     told = {**facts, "splits": {**facts["splits"], "validation": {"asked": 6, "kept": 0}}}
     told |= {"reasons": {}, "examples": {}, "left_out": {}}
-    soup = page(copy, told | {"ledger": None})
+    soup = page(copy, told | {"ledger": None, "overlap": None, "reading_level": None})
     assert soup.find(id="kept-validation").text == "0" and not soup.select("header + .notice")
     assert "None was: every text" in soup.text and soup.find(id="cost") is None and soup.find(id="alike") is None
     anchors = {a["href"][1:] for a in soup.select("nav a")}

@@ -28,7 +28,7 @@ FILES = ("train", "validation")
 KEYS = ["case_id", "kind", "hinted", "diagnosis"]
 SHOWN = [
     *KEYS, "completion", "images", "teacher", "findings", "sentences", "malignancy", "modality", "skin_type", "license",
-    "source", "register",
+    "source",
 ]  # fmt: skip
 
 
