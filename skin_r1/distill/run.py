@@ -3,16 +3,16 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from skin_r1.distill.drafts import Draft, chosen, drafts, planned
+from skin_r1.distill.drafts import chosen, drafts, planned
 from skin_r1.distill.recipe import DistillRecipe
+from skin_r1.distill.table import parquet, row_of
 from skin_r1.distill.tally import Tally
 from skin_r1.distill.variety import variety
 from skin_r1.errors import UserError, problem
@@ -25,7 +25,6 @@ that sees the image: blind first, with the answer as a hint where that failed), 
 answer_only (the label without a rationale, over all labelled cases: the plain alternative).
 
 Example: skin-r1 distill --config recipes/tiny/distill.yaml --corpus runs/demo/corpus --output_dir runs/demo/rationales"""
-ROWS = 256  # in a row group of the parquet file: what is held in memory at a time
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -137,97 +136,18 @@ def write_split(split: str, recipe: DistillRecipe, folder: Path, cache: Path, ta
     if choice is not None:
         tally.left_out.update(choice.left_out)
     written = drafts(rows, recipe, cache, judge, choice)
-    with (folder / "rejected.jsonl").open("a", encoding="utf-8") as rejected, _parquet(folder, split) as keep:
+    with (folder / "rejected.jsonl").open("a", encoding="utf-8") as rejected, parquet(folder, split) as keep:
         total = len(rows) if choice is None else len(choice.chosen)
         for draft in tqdm(written, total=total, desc=f"rationales {split}", unit="case"):
             reason = draft.reason if draft.completion is None else judge(draft.row, draft.completion, draft.answer)
             tally.add(split, draft, reason)
             if reason is None:
-                keep(_kept(draft, tally.teacher))
+                keep(row_of(draft, tally.teacher))
             else:
                 known = {"case_id": draft.row["case_id"], "split": split, "kind": draft.kind, "teacher": tally.teacher}
                 known |= {"hinted": draft.hinted, "reason": reason, "completion": draft.completion}
                 rejected.write(json.dumps(known, ensure_ascii=False) + "\n")
     return 0 if choice is None else len(choice.chosen)
-
-
-def _kept(draft: Draft, teacher: str) -> dict[str, Any]:
-    from skin_r1.reading import messages_for
-
-    row = draft.row
-    return {
-        "case_id": row["case_id"],
-        "prompt": messages_for(row),
-        "completion": [{"role": "assistant", "content": draft.completion}],
-        "images": row["images"],
-        "teacher": teacher,
-        "findings": row["concepts_present"],
-        "kind": draft.kind,
-        "hinted": draft.hinted,
-        "sentences": [
-            {"text": each.text, "findings": list(each.findings), "basis": list(each.basis)} for each in draft.sentences
-        ],
-        **{name: row[name] for name in ("diagnosis", "malignancy", "modality", "skin_type", "source", "license")},
-    }
-
-
-def features() -> Any:
-    """Columns of the rationales."""
-    from datasets import Features, Image, List, Value
-
-    text, message = Value("string"), List({"role": Value("string"), "content": Value("string")})
-    return Features(
-        {
-            "case_id": text,
-            "prompt": message,
-            "completion": message,
-            "images": List(Image()),
-            "teacher": text,
-            "findings": List(text),
-            "kind": text,
-            "hinted": Value("bool"),
-            "sentences": List({"text": text, "findings": List(text), "basis": List(text)}),
-            "diagnosis": text,
-            "malignancy": text,
-            "modality": text,
-            "skin_type": Value("int64"),
-            "source": text,
-            "license": text,
-        }
-    )
-
-
-@contextmanager
-def _parquet(folder: Path, split: str) -> Iterator[Any]:
-    """A function that takes rows and writes them to `<split>.parquet`, `ROWS` at a time; no file without rows."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    columns = features()
-    schema = columns.arrow_schema
-    waiting: list[dict[str, Any]] = []
-    writer: Any = None
-
-    def flush() -> None:
-        nonlocal writer
-        if writer is None:
-            writer = pq.ParquetWriter(folder / f"{split}.parquet", schema)
-        encoded = [columns.encode_example(row) for row in waiting]
-        writer.write_table(pa.Table.from_pylist(encoded, schema=schema))
-        waiting.clear()
-
-    def keep(row: dict[str, Any]) -> None:
-        waiting.append(row)
-        if len(waiting) == ROWS:
-            flush()
-
-    try:
-        yield keep
-        if waiting:
-            flush()
-    finally:
-        if writer is not None:
-            writer.close()
 
 
 def _held_out(recipe: DistillRecipe) -> Any:

@@ -24,7 +24,7 @@ from PIL import Image
 from skin_r1.case import load_corpus
 from skin_r1.cli import main as skin_r1
 from skin_r1.concepts import concept_name, load_concepts
-from skin_r1.distill.run import DistillRecipe
+from skin_r1.distill.recipe import DistillRecipe
 from skin_r1.distill.teacher.attempt import seconds_to_wait
 from skin_r1.distill.teacher.cache import AnswerCache, request_key
 from skin_r1.distill.teacher.endpoint import Limits, Request, ask
