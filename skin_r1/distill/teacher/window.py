@@ -33,6 +33,9 @@ _ENDS = {
 }  # fmt: skip
 
 
+SLIVER = 0.05  # seconds before the deadline in which no attempt is begun
+
+
 class Window:
     """At most 2 * concurrency requests are built and unsettled, at most `concurrency` of them are under way."""
 
@@ -146,7 +149,7 @@ class Window:
             async with self._gate:
                 at, sent = time.time(), time.monotonic()
                 end = min(end, sent + limits.deadline)
-                if sent >= end:
+                if sent + SLIVER >= end:  # too little is left for any answer: what happened before is the reason
                     return outcome
                 outcome = await attempt(self._client, self._url, body, min(limits.timeout, end - sent))
                 seconds = time.monotonic() - sent
