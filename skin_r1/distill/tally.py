@@ -4,11 +4,11 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from skin_r1.distill.composer.plan import band
 from skin_r1.distill.drafts import Draft
 from skin_r1.distill.variety import SAMPLE
 
 EXAMPLES = 5  # rejected texts shown of each reason
-SKIN_TYPES = {1: "1-2", 2: "1-2", 3: "3-4", 4: "3-4", 5: "5-6", 6: "5-6"}
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Tally:
         self.splits[split]["kept"] += reason is None
         row = draft.row
         self.groups["diagnoses"][row["diagnosis"]][verdict] += 1
-        self.groups["skin_types"][SKIN_TYPES.get(row["skin_type"] or 0, "unknown")][verdict] += 1
+        self.groups["skin_types"][band(row["skin_type"])][verdict] += 1
         self.groups["modalities"][row["modality"]][verdict] += 1
         self.groups["kinds"][draft.kind]["asked"] += 1
         if reason is None:
