@@ -39,7 +39,7 @@ class Draft:
 
 
 def chosen(corpus: Path, split: str, recipe: DistillRecipe) -> Any:
-    """Cases to write about, images still encoded: those with a diagnosis and an image, and findings where needed.
+    """Cases to write about, images still encoded: those with a diagnosis and an image, densely annotated where needed.
 
     `answer_only` takes all that are labelled unless the recipe says `annotation`. The others take those that are densely
     annotated: what is claimed of a case that nobody looked at cannot be checked. `limit` takes cases spread evenly.
@@ -62,21 +62,21 @@ def chosen(corpus: Path, split: str, recipe: DistillRecipe) -> Any:
 
 
 def drafts(
-    rows: Any, recipe: DistillRecipe, cache: Path, judge: Callable[[Row, str], str | None], chosen: Plan | None
+    rows: Any, recipe: DistillRecipe, cache: Path, judge: Callable[[Row, str], str | None], choice: Plan | None
 ) -> Iterator[Draft]:
     """What the recipe's teacher writes.
 
     Args:
-        rows: of `chosen`.
+        rows: what `chosen` gives.
         recipe: names the teacher.
         cache: file of a paid teacher's answers.
         judge: why a blind answer is not good enough, or None.
-        chosen: the plan of the composer's trajectories; None for the other teachers and for short texts.
+        choice: the plan of the composer's trajectories; None for the other teachers and for short texts.
     """
     if recipe.teacher in ("openai", "vllm"):
         yield from _taught(rows, recipe, cache, judge)
-    elif chosen is not None:
-        yield from _composed(rows, recipe, chosen)
+    elif choice is not None:
+        yield from _composed(rows, choice)
     else:
         from skin_r1.distill.composer.short import answer_only, compose_short
 
@@ -106,16 +106,9 @@ def _taught(rows: Any, recipe: DistillRecipe, cache: Path, judge: Callable[[Row,
 
 def planned(rows: Any, recipe: DistillRecipe, first: int) -> Plan:
     """Which trajectories of which cases the composer writes; `first` serial numbers are taken by another split."""
-    columns = (
-        "diagnosis",
-        "malignancy",
-        "modality",
-        "differential",
-        "concepts_present",
-        "concepts_absent",
-        "skin_type",
-    )
-    table = rows.select_columns([*columns, "history"])
+    findings = ["concepts_present", "concepts_absent"]
+    columns = ["diagnosis", "malignancy", "modality", "differential", "skin_type", *findings]
+    table = rows.select_columns(columns)
     known = Columns(
         diagnosis=table["diagnosis"],
         possible=[possible(row) for row in table],
@@ -133,10 +126,10 @@ def planned(rows: Any, recipe: DistillRecipe, first: int) -> Plan:
     )
 
 
-def _composed(rows: Any, recipe: DistillRecipe, chosen: Plan) -> Iterator[Draft]:
+def _composed(rows: Any, choice: Plan) -> Iterator[Draft]:
     from skin_r1.distill.composer.compose import compose_full
 
-    for each in chosen.chosen:
+    for each in choice.chosen:
         row = rows[each.index]
         made = compose_full(row, each.kind, each.serial)
         yield Draft(row, made.completion, kind=made.kind, sentences=made.sentences, answer=made.diagnosis)
