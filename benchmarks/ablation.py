@@ -27,7 +27,7 @@ from scipy.stats import t as student
 
 from skin_r1 import demo
 from skin_r1.case import load_corpus
-from skin_r1.distill.composer.compose import answer_only, compose
+from skin_r1.distill.composer.short import answer_only, compose_short
 from skin_r1.manifest import write_manifest
 
 STARTS = ("grounded", "shuffled", "answers")
@@ -62,7 +62,7 @@ def _shuffled(rows: Sequence[Mapping[str, Any]], seed: int) -> Callable[[Mapping
 
     def write(row: Mapping[str, Any]) -> str:
         other = cases[following[row["case_id"]]]
-        return compose({**row, **{key: other[key] for key in FINDINGS}}, seed=seed)
+        return compose_short({**row, **{key: other[key] for key in FINDINGS}}, seed=seed)
 
     return write
 

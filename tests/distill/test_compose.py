@@ -11,8 +11,9 @@ from scipy.sparse import csr_matrix
 
 from skin_r1.concepts import concept_slug, excluded_by, expectations, load_concepts, mentions
 from skin_r1.distill.composer.code import DIGITS, FIELD, SERIALS, digits, grams, overlap, partners, symbols
-from skin_r1.distill.composer.compose import answer_only, compose, compose_full
+from skin_r1.distill.composer.compose import compose_full
 from skin_r1.distill.composer.say import Voice
+from skin_r1.distill.composer.short import answer_only, compose_short
 from skin_r1.distill.composer.trajectory import KINDS, possible
 from skin_r1.distill.composer.wordings import FOLDER, PLACES, spoken, wordings
 from skin_r1.distill.verify import fault
@@ -314,7 +315,7 @@ def test_the_short_text_is_what_it_always_was(order, change, think, findings, di
         f'{{"findings": [{findings}], "differential": [{differential}], "diagnosis": "{diagnosis}", '
         f'"malignancy": "{malignancy}"}}'
     )
-    text = compose(PINNED | change, seed=1, length="short", order=order)
+    text = compose_short(PINNED | change, seed=1, order=order)
     assert text == f"<think>{think}</think>\n{answer}"
 
 

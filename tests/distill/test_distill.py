@@ -8,7 +8,9 @@ import pytest
 
 from skin_r1.case import load_corpus
 from skin_r1.cli import main as skin_r1
-from skin_r1.distill.composer.compose import answer_only, compose, differential_of
+from skin_r1.distill.composer.compose import compose_full
+from skin_r1.distill.composer.short import answer_only, compose_short, differential_of
+from skin_r1.distill.composer.trajectory import possible
 from skin_r1.distill.verify import fault
 from skin_r1.ontology import load_ontology
 from skin_r1.reading import Reading, parse, render
@@ -31,23 +33,34 @@ def rows(corpus):
     return [row for row in table if row["annotation"] == "dense"]
 
 
-@pytest.mark.parametrize("length", ["short", "full"])
 @pytest.mark.parametrize("order", ["canonical", "shuffled"])
-def test_every_composed_rationale_passes_verification(rows, length, order):
+def test_every_short_rationale_passes_verification(rows, order):
     for row in rows:
-        text = compose(row, seed=1, length=length, order=order)
+        text = compose_short(row, seed=1, order=order)
         assert fault(text, row) is None, text
         reading = parse(text)
         assert isinstance(reading, Reading) and set(reading.finding_slugs) == set(row["concepts_present"])
-        if length == "short":
-            assert len(reading.think.split()) <= 60
+        assert len(reading.think.split()) <= 60
 
 
-def test_wording_varies_with_the_seed_when_full_and_never_when_run_twice(rows):
+def test_every_trajectory_of_every_case_passes_verification(rows):
+    written = 0
+    for number, row in enumerate(rows):
+        for kind in possible(row):
+            made = compose_full(row, kind, 17 * number)
+            assert fault(made.completion, row, answer=made.diagnosis) is None, made.completion
+            reading = parse(made.completion)
+            assert isinstance(reading, Reading) and set(reading.finding_slugs) == set(row["concepts_present"])
+            assert kind == "coarse_to_fine" or made.diagnosis == row["diagnosis"]
+            written += 1
+    assert written > len(rows)
+
+
+def test_wording_varies_with_the_serial_and_never_when_written_twice(rows):
     row = max(rows, key=lambda r: len(r["concepts_present"]))
-    full = {compose(row, seed=seed, length="full") for seed in range(20)}
-    assert len(full) > 5
-    assert compose(row, seed=3, length="full") == compose(row, seed=3, length="full")
+    kind = possible(row)[0]
+    assert len({compose_full(row, kind, serial).completion for serial in range(20)}) == 20
+    assert compose_full(row, kind, 3) == compose_full(row, kind, 3)
 
 
 def test_the_differential_leaves_out_the_diagnosis(rows):
@@ -136,7 +149,7 @@ def test_the_json_names_findings_and_known_diagnoses_once(findings, differential
 def test_answers_alone_claim_nothing(rows):
     row = rows[0]
     assert fault(answer_only(row), row, answer_only=True) is None
-    assert fault(compose(row, seed=0), row, answer_only=True) is not None
+    assert fault(compose_short(row, seed=0), row, answer_only=True) is not None
 
 
 def test_the_command_writes_whole_folders_and_refuses_to_overwrite(corpus, tmp_path, capsys):
@@ -236,7 +249,7 @@ def test_a_held_out_case_is_refused_whoever_writes(rows):
     row = rows[0]
     held_out = hold_out([], [row["group"]])
     assert fault(answer_only(row), row, answer_only=True, held_out=held_out).startswith("test:")
-    assert fault(compose(row, seed=0), row, held_out=held_out).startswith("test:")
+    assert fault(compose_short(row, seed=0), row, held_out=held_out).startswith("test:")
 
 
 @pytest.mark.parametrize(

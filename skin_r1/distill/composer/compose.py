@@ -5,20 +5,15 @@ a diagnosis, or tells two diagnoses apart, is a rule or a count; the serial numb
 (`skin_r1.distill.composer.code`), so that no two rationales of a run are near copies.
 """
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 from skin_r1.concepts import concept_name
-from skin_r1.distill.composer.code import SERIALS
 from skin_r1.distill.composer.narrate import narrate
 from skin_r1.distill.composer.say import Voice, name
-from skin_r1.distill.composer.short import answer_only, compose_short, differential_of
 from skin_r1.distill.composer.trajectory import Composed, possible
 from skin_r1.errors import problem
 from skin_r1.reading import render
-
-__all__ = ["answer_only", "compose", "compose_full", "differential_of", "possible"]
 
 
 def compose_full(row: Mapping[str, Any], kind: str, serial: int) -> Composed:
@@ -47,25 +42,3 @@ def compose_full(row: Mapping[str, Any], kind: str, serial: int) -> Composed:
         row["malignancy"],
     )
     return Composed(kind, story.answer, completion, story.sentences)
-
-
-def compose(row: Mapping[str, Any], *, seed: int, length: str = "short", order: str = "canonical") -> str:
-    """Write one rationale of one case, without a plan.
-
-    Args:
-        row: a dense Case row with a diagnosis.
-        seed: with the case id, fixes what varies.
-        length: `short` is at most 60 words in one wording, for small models; `full` takes one of the trajectories that the
-            case can carry and the short text where it carries none.
-        order: findings in the vocabulary's order (`canonical`) or `shuffled`; for `short`.
-
-    Returns:
-        A completion in the format of `skin_r1.reading`.
-    """
-    kinds = possible(row) if length == "full" else ()
-    if not kinds:
-        return compose_short(row, seed=seed, order=order)
-    number = int.from_bytes(hashlib.sha256(f"{seed}/{row['case_id']}".encode()).digest()[:8], "big")
-    # A run of single rationales has to keep the case's own diagnosis: a walk down the tree may end above it.
-    kept = [kind for kind in kinds if kind != "coarse_to_fine"]
-    return compose_full(row, kept[number // SERIALS % len(kept)], number % SERIALS).completion
