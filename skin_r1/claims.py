@@ -60,6 +60,7 @@ def claims(text: str) -> tuple[Claim, ...]:
     return tuple(out)
 
 
+@lru_cache(maxsize=1 << 18)  # the composer's sentences come back in many rationales
 def sentence_claims(sentence: str) -> tuple[Claim, ...]:
     """The claims of one sentence that stands in no list."""
     return tuple(

@@ -50,6 +50,7 @@ _IMPLIED: Mapping[str, tuple[str, ...]] = {
 }
 
 
+# PAD-UFES-20 asks patients about elevation, beside itch and pain; but a picture shows it.
 SYMPTOMS = frozenset(
     slug
     for slug, concept in load_concepts().items()

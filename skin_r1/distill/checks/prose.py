@@ -132,14 +132,7 @@ def read_prose(text: str) -> Prose:
     """Read a reasoning text."""
     found = [(piece.start(), piece[0]) for piece in SENTENCE.finditer(text)]
     sentences = tuple(read_sentence(piece.lstrip()) for _, piece in found)
-    aside = frozenset(_asides(text, found, sentences))
-    if "\n" in text:
-        return Prose(text, sentences, claims(text), aside)
-    own = []
-    for number, ((start, piece), sentence) in enumerate(zip(found, sentences, strict=True)):
-        at = start + len(piece) - len(sentence.text)
-        own += [Claim(c.slug, c.kind, c.start + at, c.end + at, c.stance, number, c.question) for c in sentence.claims]
-    return Prose(text, sentences, tuple(own), aside)
+    return Prose(text, sentences, claims(text), frozenset(_asides(text, found, sentences)))
 
 
 def _asides(text: str, found: Sequence[tuple[int, str]], sentences: Sequence[Sentence]) -> Iterator[int]:
