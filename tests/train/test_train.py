@@ -14,11 +14,12 @@ from safetensors.torch import load_file
 from skin_r1.cli import main as skin_r1
 from skin_r1.errors import UserError
 from skin_r1.models import load
-from skin_r1.train import grpo as grpo_module
-from skin_r1.train.grpo import one_placeholder_per_image, rows_with_signal
+from skin_r1.train import trainer as trainer_module
 from skin_r1.train.preflight import check_forward, check_rewards, drop_overlong
+from skin_r1.train.rollouts import one_placeholder_per_image
 from skin_r1.train.rows import training_rows
 from skin_r1.train.run import TimeLimit
+from skin_r1.train.trainer import rows_with_signal
 from tests.train.conftest import ROOT, SMALL_GRPO, SMALL_SFT, TINY
 
 pytestmark = pytest.mark.pipeline
@@ -201,10 +202,10 @@ def test_leaving_such_rows_out_changes_no_gradient(corpus, checkpoint, tmp_path,
         seen.append((len(inputs["advantages"]), len(rows_with_signal(inputs)["advantages"])))
         return rows_with_signal(inputs)
 
-    monkeypatch.setattr(grpo_module, "rows_with_signal", counted)
+    monkeypatch.setattr(trainer_module, "rows_with_signal", counted)
     assert grpo(corpus, checkpoint, tmp_path / "less") == 0
     assert any(after < before for before, after in seen)
-    monkeypatch.setattr(grpo_module, "rows_with_signal", lambda inputs: inputs)
+    monkeypatch.setattr(trainer_module, "rows_with_signal", lambda inputs: inputs)
     assert grpo(corpus, checkpoint, tmp_path / "all") == 0
     less, whole = weights(tmp_path / "less"), weights(tmp_path / "all")
     assert all(torch.allclose(less[name], whole[name], atol=1e-5) for name in whole)
