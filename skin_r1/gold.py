@@ -1,24 +1,74 @@
 """The right answer of a case by its own annotation: what every reward must pay in full."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from skin_r1.concepts import concept_name
+from skin_r1.concepts import concept_name, excluded_by
+from skin_r1.differentials import neighbors
 from skin_r1.ontology import load_ontology
-from skin_r1.reading import MAX_DIFFERENTIAL, render
+from skin_r1.plausible import plausible_findings
+from skin_r1.reading import MAX_DIFFERENTIAL, MAX_FINDINGS, render
+
+EXPECTED = 3  # findings that a label-only case is given by what its diagnosis usually shows
+UNKNOWN = 2  # of them beside findings that are known: more would be guessing
+NEIGHBORS = 4  # look-alikes that stand in for a differential
 
 
 def gold_answer(row: Mapping[str, Any]) -> str:
     """The completion that the row's annotation makes right.
 
-    A sparse row names no finding: none is known to be there. The differential is the row's own, likeliest first.
+    Its reasoning asserts each finding in a sentence, concludes the diagnosis and sets the others aside; its JSON object says
+    the same. See `gold_findings` and `gold_differential` for what they are.
 
     Args:
         row: a Case row with a diagnosis.
     """
-    ontology = load_ontology()
-    names = [concept_name(slug) for slug in row["concepts_present"]]
+    findings, others = gold_findings(row), gold_differential(row)
+    return answer_of(row["diagnosis"], row["malignancy"], findings, others)
+
+
+def gold_findings(row: Mapping[str, Any]) -> list[str]:
+    """Slugs to assert: those known to be present; where nobody annotated the case, filled up with the usual ones.
+
+    A label-only case gets the likeliest findings of its diagnosis up to `EXPECTED`, none that is known to be absent or
+    that a present one excludes, and at most `UNKNOWN` where a critic or a measurement has spoken.
+    """
+    present, absent = list(row["concepts_present"]), row["concepts_absent"]
+    if row["annotation"] == "dense":
+        return present[:MAX_FINDINGS]
+    room = EXPECTED - len(present)
+    guesses = [
+        slug
+        for slug in plausible_findings(row["diagnosis"])
+        if slug not in present and slug not in absent and excluded_by(slug).isdisjoint(present)
+    ]
+    return (present + guesses[: max(0, min(room, UNKNOWN) if present or absent else room)])[:MAX_FINDINGS]
+
+
+def gold_differential(row: Mapping[str, Any]) -> list[str]:
+    """Slugs of the other diagnoses, likeliest first: the case's own by weight, else its look-alikes."""
     ranked = sorted(row["differential"], key=lambda item: -item["weight"])
-    others = [ontology.name(item["diagnosis"]) for item in ranked if item["diagnosis"] != row["diagnosis"]]
-    think = f"Seen: {', '.join(names) or 'nothing marked'}. This is {ontology.name(row['diagnosis'])}."
-    return render(think, names, others[:MAX_DIFFERENTIAL], ontology.name(row["diagnosis"]), row["malignancy"])
+    own = [item["diagnosis"] for item in ranked if item["weight"] > 0 and item["diagnosis"] != row["diagnosis"]]
+    near = [edge.b for edge in neighbors(row["diagnosis"])[:NEIGHBORS]]
+    return (own or near)[:MAX_DIFFERENTIAL]
+
+
+def answer_of(diagnosis: str, malignancy: str, findings: Sequence[str], others: Sequence[str]) -> str:
+    """A completion whose reasoning and JSON object agree.
+
+    Args:
+        diagnosis, others: slugs of the ontology.
+        malignancy: as the JSON object says it.
+        findings: concept slugs.
+    """
+    tree = load_ontology()
+    names = [concept_name(slug) for slug in findings]
+    think = reasoning(names, tree.name(diagnosis), [tree.name(slug) for slug in others])
+    return render(think, names, [tree.name(slug) for slug in others], tree.name(diagnosis), malignancy)
+
+
+def reasoning(findings: Sequence[str], diagnosis: str, others: Sequence[str]) -> str:
+    """A sentence for each finding, then the conclusion, then what is set aside; all are names."""
+    seen = [f"{name[0].upper()}{name[1:]} is seen." for name in findings] or ["No marked finding is seen."]
+    aside = [f"Less likely: {', '.join(others)}."] if others else []
+    return " ".join([*seen, f"This is {diagnosis}.", *aside])
