@@ -10,8 +10,9 @@ from reward_fns.diagnosis import diagnosis_reward
 from reward_fns.differential import differential_reward
 from reward_fns.expected import expected_grounding_reward
 from reward_fns.format import format_reward
-from reward_fns.grounding import grounding_reward
+from reward_fns.grounding import gated_grounding_reward, grounding_reward
 from reward_fns.malignancy import malignancy_reward
+from reward_fns.novelty import novelty_reward
 
 __all__ = [
     "brevity_reward",
@@ -20,6 +21,8 @@ __all__ = [
     "differential_reward",
     "expected_grounding_reward",
     "format_reward",
+    "gated_grounding_reward",
     "grounding_reward",
     "malignancy_reward",
+    "novelty_reward",
 ]

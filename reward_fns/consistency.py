@@ -1,36 +1,56 @@
-"""Do the reasoning, the answer's findings and its malignancy agree with each other?"""
+"""Do the reasoning, the answer's findings, its diagnosis and its malignancy agree with each other?"""
 
 from collections.abc import Sequence
 from typing import Any
 
-from reward_fns.answers import Completion, readings
-from skin_r1.concepts import mentions
+from reward_fns.answers import Answer, Completion, answers
+from reward_fns.expected import RARE, usual_findings
+from skin_r1.distill.checks.conclusion import conclusion_fault
+from skin_r1.distill.checks.prose import Prose
 from skin_r1.ontology import load_ontology
-from skin_r1.reading import Reading
+
+UNSAID = 0.5  # the reasoning names no diagnosis: nothing contradicts the answer, nothing leads to it
 
 
 def consistency_reward(
     prompts: Sequence[Any] | None = None, completions: Sequence[Completion] = (), **columns: Any
 ) -> list[float | None]:
-    """Mean of two agreements inside the answer; the truth is not looked at.
+    """Agreement inside the answer; the truth is not looked at.
 
-    1. Findings: overlap (intersection over union) of those that the reasoning affirms and those in the JSON; 1 when
-       both name none.
-    2. Malignancy: 1 when the JSON's equals the ontology's malignancy of the diagnosis that the JSON names.
+    Mean of three agreements, times how far the reasoning comes to the answer:
 
-    A text that does not parse, or names a diagnosis unknown to the ontology, scores 0.
+    1. Findings: overlap (intersection over union) of those that the reasoning asserts and those in the JSON object.
+    2. Malignancy: 1 when the JSON's is the ontology's malignancy of the diagnosis that the JSON names, else 0.
+    3. Grounds: share of the asserted findings that the named diagnosis is known to show, of those that the counts know
+       (upper end of the 95 % interval at or above 0.05); left out where they know none of them.
+
+    An answer without any finding has no grounds: 1 and 3 are 0. The conclusion counts 1 when the reasoning concludes the
+    diagnosis of the JSON, what it is a kind of or one of its kinds; 0.5 when it names none; 0 when it concludes another
+    one, turns the answer down, or calls it by another malignancy. A text that does not parse, or names a diagnosis
+    unknown to the ontology, scores 0.
     """
-    return [_score(reading) for reading in readings(completions)]
+    return [0.0 if answer is None else _score(answer) for answer in answers(completions)]
 
 
-def _score(reading: Reading | None) -> float:
-    if reading is None or reading.diagnosis_slug is None:
+def _score(answer: Answer) -> float:
+    named = answer.reading.diagnosis_slug
+    if named is None or conclusion_fault(answer.prose, named, answer.reading.malignancy) is not None:
         return 0.0
-    found = mentions(reading.think)
-    affirmed = {mention.slug for mention in found if not mention.negated}
-    listed = {slug for slug in reading.finding_slugs if slug is not None}
-    strangers = sum(slug is None for slug in reading.finding_slugs)
-    union = len(affirmed | listed) + strangers
-    overlap = len(affirmed & listed) / union if union else 1.0
-    malignancy = float(load_ontology().malignancy(reading.diagnosis_slug) == reading.malignancy)
-    return (overlap + malignancy) / 2
+    agreements = [float(load_ontology().malignancy(named) == answer.reading.malignancy)]
+    union = len(answer.asserted) + answer.strangers
+    agreements.append(len(answer.upheld) / union if union else 0.0)
+    usual = usual_findings(named)
+    known = [usual[finding][1] >= RARE for finding in answer.asserted if finding in usual]
+    if known or not union:
+        agreements.append(sum(known) / len(known) if known else 0.0)
+    return (1.0 if _concluded(answer.prose, named) else UNSAID) * sum(agreements) / len(agreements)
+
+
+def _concluded(prose: Prose, answer: str) -> bool:
+    """True where a diagnosis is concluded, or the last one named is the answer, alone in its clause: "so melanoma"."""
+    named = [claim for claim in prose.claims if claim.kind == "diagnosis"]
+    if not named or any(claim.stance in ("concluded", "leaning") for claim in named):
+        return bool(named)
+    last, tree = named[-1], load_ontology()
+    alone = last.stance == "weighed" and not last.question and sum(c.clause == last.clause for c in named) == 1
+    return alone and (last.slug in tree.path(answer) or answer in tree.path(last.slug))

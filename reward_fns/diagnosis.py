@@ -1,14 +1,15 @@
 """How near is the named diagnosis to the true one, in the ontology's tree?"""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
-from reward_fns.answers import Completion, readings
+from reward_fns.answers import Answer, Completion, answers
 from skin_r1.ontology import load_ontology
-from skin_r1.reading import Reading
 
 WRONG_MALIGNANCY_CAP = 0.25  # calling a melanoma a nevus is never nearly right
 CONFUSABLE = {frozenset({"premalignant", "malignant"})}  # a grade apart, not the opposite
+PARENT = 0.5
 
 
 def diagnosis_reward(
@@ -18,12 +19,20 @@ def diagnosis_reward(
     diagnosis: Sequence[str | None],
     **columns: Any,
 ) -> list[float | None]:
-    """Graded by the tree: 1 exact or synonym, 0.5 parent, child or sibling, 0.25 same grandparent, else 0.
+    """Graded by the tree.
 
-    Steps as in the hierarchical accuracy of Melan-Dx (npj Digit Med 2026, doi 10.1038/s41746-026-02357-3). Where the
-    malignancies of the named and the true diagnosis differ, the credit is at most 0.25, unless one is premalignant and
-    the other malignant. A differential that
-    repeats the diagnosis is fine; an unknown name, a text that does not parse, or two diagnoses in one string score 0.
+    | Named | Credit |
+    |---|---|
+    | the true diagnosis, by any of its names | 1 |
+    | an ancestor at depth a of a truth at depth t (a root has depth 0) | 0.5 a / (t - 1): its parent 0.5, a root 0 |
+    | its child, or its sibling | 0.5 |
+    | a node that shares its grandparent, or meets it one step further than a sibling | 0.25 |
+    | anything else, an unknown name, two diagnoses in one string, what does not parse | 0 |
+
+    The steps 1, 0.5, 0.25, 0 are those of the hierarchical accuracy of Melan-Dx (npj Digit Med 2026, doi
+    10.1038/s41746-026-02357-3); the depth credit of ancestors is ours: a shelf as wide as "tumor" is worth nothing, or a
+    model would always name one. Where the malignancies differ, the credit is at most 0.25, unless one is premalignant and
+    the other malignant.
 
     Args:
         prompts: not read.
@@ -35,17 +44,31 @@ def diagnosis_reward(
     >>> diagnosis_reward(completions=[gold, "melanoma"], diagnosis=["melanoma", "melanoma"])
     [1.0, 0.0]
     """
-    return [_score(reading, truth) for reading, truth in zip(readings(completions), diagnosis, strict=True)]
+    return [score(answer, truth) for answer, truth in zip(answers(completions), diagnosis, strict=True)]
 
 
-def _score(reading: Reading | None, truth: str | None) -> float | None:
+def score(answer: Answer | None, truth: str | None) -> float | None:
+    """Pay of one answer; see `diagnosis_reward`."""
     if truth is None:
         return None
-    if reading is None or reading.diagnosis_slug is None:
-        return 0.0
+    named = answer.reading.diagnosis_slug if answer is not None else None
+    return credit(named, truth) if named is not None else 0.0
+
+
+@lru_cache(maxsize=1 << 16)
+def credit(named: str, truth: str) -> float:
+    """Credit of naming one node where another is true, in [0, 1]."""
+    if named == truth:
+        return 1.0
     ontology = load_ontology()
-    credit = ontology.hierarchical_credit(reading.diagnosis_slug, truth)
-    said, true = ontology.malignancy(reading.diagnosis_slug), ontology.malignancy(truth)
-    if credit < 1.0 and said != true and frozenset({said, true}) not in CONFUSABLE:
-        return min(credit, WRONG_MALIGNANCY_CAP)
-    return credit
+    above = ontology.ancestors(truth)
+    if named in above:
+        depth = len(ontology.ancestors(named))
+        near = PARENT * depth / (len(above) - 1) if depth else 0.0
+    else:
+        near = ontology.hierarchical_credit(named, truth)
+        near = 0.0 if not ontology.ancestors(named) else near  # a root names no disease
+    said, true = ontology.malignancy(named), ontology.malignancy(truth)
+    if said != true and frozenset({said, true}) not in CONFUSABLE:
+        return min(near, WRONG_MALIGNANCY_CAP)
+    return near

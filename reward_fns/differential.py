@@ -2,10 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
-from reward_fns.answers import Completion, readings
-from skin_r1.reading import Reading
+from reward_fns.answers import Answer, Completion, answers
+from skin_r1.distill.differential.graph import neighbors
+
+NEIGHBORS = 4  # look-alikes of the graph that are asked for
+NEIGHBOR_SHARE = 0.5  # a look-alike is worth at most half of the diagnosis itself
 
 
 def differential_reward(
@@ -13,32 +18,45 @@ def differential_reward(
     completions: Sequence[Completion] = (),
     *,
     differential: Sequence[Sequence[Mapping[str, Any]]],
+    diagnosis: Sequence[str | None] | None = None,
     **columns: Any,
 ) -> list[float | None]:
-    """Normalised discounted gain of the named ranking (the diagnosis, then the differential) by the case's weights.
+    """Normalised discounted gain of the named ranking: the diagnosis, then the differential.
 
-    The gain at rank r (from 1) is weight / log2(r + 1), divided by the gain of the best order of as many names as the
-    case holds (Järvelin and Kekäläinen 2002, doi 10.1145/582415.582418). Names beyond the case's number are not
-    counted, a repeated name counts once, so a long list gains nothing.
+    The gain at rank r (from 1) is weight / log2(r + 1), divided by the gain of the best order (Järvelin and Kekäläinen
+    2002, doi 10.1145/582415.582418). Weights are the case's own (dermatologists' votes); a case without any takes 1 for
+    its diagnosis and half of the edge weight for each of its four nearest look-alikes (`knowledge/differentials.tsv`).
+    Only as many names as there are weights are read, a repeated name counts once, and an unknown one takes its place, so
+    a long list gains nothing.
 
     Returns:
-        One value per completion in [0, 1]; None where the case has no weight above 0.
+        One value per completion in [0, 1]; None where the case has neither weights nor a diagnosis with look-alikes.
     """
-    return [
-        _score(reading, weights) if weights else None
-        for reading, weights in zip(readings(completions), map(_positive, differential), strict=True)
-    ]
+    truths = diagnosis or [None] * len(completions)
+    paid: list[float | None] = []
+    for answer, own, truth in zip(answers(completions), differential, truths, strict=True):
+        weights = _positive(own) or (ranked(truth) if truth is not None else {})
+        paid.append(None if not weights else 0.0 if answer is None else _score(answer, weights))
+    return paid
+
+
+@cache
+def ranked(diagnosis: str) -> Mapping[str, float]:
+    """The diagnosis and its look-alikes with their weights, likeliest first; empty without look-alikes."""
+    near = neighbors(diagnosis)[:NEIGHBORS]
+    if not near:
+        return {}
+    return MappingProxyType({diagnosis: 1.0} | {edge.b: NEIGHBOR_SHARE * edge.weight for edge in near})
 
 
 def _positive(differential: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return {item["diagnosis"]: float(item["weight"]) for item in differential if item["weight"] > 0}
 
 
-def _score(reading: Reading | None, weights: Mapping[str, float]) -> float:
-    if reading is None:
-        return 0.0
-    named = list(dict.fromkeys([reading.diagnosis_slug, *reading.differential_slugs]))[: len(weights)]
-    gain = _gain([weights.get(slug, 0.0) if slug else 0.0 for slug in named])
+def _score(answer: Answer, weights: Mapping[str, float]) -> float:
+    named = [answer.reading.diagnosis_slug, *answer.reading.differential_slugs]
+    places = [slug for at, slug in enumerate(named) if slug is None or slug not in named[:at]][: len(weights)]
+    gain = _gain([weights.get(slug, 0.0) if slug else 0.0 for slug in places])
     return min(1.0, gain / _gain(sorted(weights.values(), reverse=True)))
 
 

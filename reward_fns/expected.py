@@ -1,16 +1,19 @@
-"""Grounding without annotation: are the asserted findings those that the true diagnosis is known for?"""
+"""Grounding without annotation: could a case of the true diagnosis show the findings that the answer asserts?"""
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from reward_fns.answers import Completion, readings
-from reward_fns.grounding import FREE_UNKNOWN, asserted_findings
-from skin_r1.concepts import expectations
+from reward_fns.answers import Answer, Completion, answers
+from reward_fns.grounding import FREE_UNKNOWN
+from skin_r1.concepts import expectations, measured_expectations
 
-LEAST_IMAGES = 10  # fewer annotated images of a diagnosis say nothing
+Usual = Mapping[str, tuple[float, float]]
+
+LEAST_IMAGES = 10  # fewer images of a diagnosis say nothing
+RARE = 0.05  # a finding whose share is surely below this is implausible
+MOST_EXPECTED = 3  # findings that an answer needs for full pay, at most
 
 
 def expected_grounding_reward(
@@ -19,45 +22,70 @@ def expected_grounding_reward(
     *,
     diagnosis: Sequence[str | None],
     annotation: Sequence[str],
+    concepts_present: Sequence[Sequence[str]] | None = None,
+    concepts_absent: Sequence[Sequence[str]] | None = None,
     **columns: Any,
 ) -> list[float | None]:
-    """F1 that the asserted findings would have on average over cases of the true diagnosis; for label-only cases.
+    """Share of the asserted findings that the case's own evidence allows; for cases that nobody annotated.
 
-    With p(f) = P(f | diagnosis) from the counts of `knowledge/expectations.tsv`, (k + 1/2) / (n + 1), asserted findings
-    S, and findings that the table does not hold for this diagnosis beyond `FREE_UNKNOWN` U (names that are no finding
-    among them):
+    Evidence on a finding is what was measured on the image or named by a critic (`concepts_present`, `concepts_absent` of a
+    row that is not annotated) and, where these are silent, how often the true diagnosis shows it: counts of
+    `knowledge/expectations.tsv` and `knowledge/measured.tsv` over at least `LEAST_IMAGES` images. A finding is implausible
+    where the upper end of the 95 % interval of its share is below `RARE`. With G allowed findings (asserted in reasoning
+    and JSON alike), B refuted or implausible ones, and U of which nothing is known, beyond the first two:
 
-        reward = 2 sum of p(f) over S / (|S| + U + sum of p(f) over all findings of the table)
+        reward = G / max(n, G + B + U),   n = expected number of findings of the diagnosis, rounded, 1 to 3
 
-    a ratio of expectations. Typical findings pay, unusual ones and long lists cost, and one typical finding alone pays
-    less than all of them. It is weak evidence: it says what is usual, not what is there, so give it a small weight.
+    The pay of a usual finding does not grow with its frequency: paying P(finding | diagnosis) itself would teach the
+    textbook picture instead of this image. It is weak evidence, so give it a small weight.
 
     Returns:
-        One value per completion in [0, 1]. None where the case is annotated, or its diagnosis is unknown or has fewer
-        than `LEAST_IMAGES` annotated images; 0 where the text does not parse or asserts no finding.
+        One value per completion in [0, 1]. None where the case is annotated, or neither source knows anything of it; 0
+        where the text does not parse or asserts no finding in both places.
     """
-    scores: list[float | None] = []
-    for reading, truth, kind in zip(readings(completions), diagnosis, annotation, strict=True):
-        usual = _usual(truth) if truth is not None and kind != "dense" else {}
-        if not usual:
-            scores.append(None)
-        elif reading is None:
-            scores.append(0.0)
+    nothing: list[Sequence[str]] = [()] * len(completions)
+    rows = zip(
+        answers(completions),
+        diagnosis,
+        annotation,
+        concepts_present or nothing,
+        concepts_absent or nothing,
+        strict=True,
+    )
+    paid: list[float | None] = []
+    for answer, truth, kind, present, absent in rows:
+        usual = usual_findings(truth) if truth is not None else {}
+        if kind == "dense" or not (usual or present or absent):
+            paid.append(None)
         else:
-            asserted, strangers = asserted_findings(reading)
-            known = [usual[slug] for slug in asserted if slug in usual]
-            unknown = max(0, len(asserted) - len(known) + strangers - FREE_UNKNOWN)
-            scores.append(2 * math.fsum(known) / (len(known) + unknown + math.fsum(usual.values())))
-    return scores
+            paid.append(_score(answer, usual, frozenset(present), frozenset(absent)) if answer is not None else 0.0)
+    return paid
+
+
+def _score(
+    answer: Answer, usual: Mapping[str, tuple[float, float]], present: frozenset[str], absent: frozenset[str]
+) -> float:
+    def allowed(finding: str) -> bool | None:
+        if finding in present or finding in absent:
+            return finding in present
+        return usual[finding][1] >= RARE if finding in usual else None
+
+    verdicts = {finding: allowed(finding) for finding in answer.asserted}
+    good = sum(verdicts[finding] is True for finding in answer.upheld)
+    bad = sum(verdict is False for verdict in verdicts.values())
+    unknown = sum(verdict is None for verdict in verdicts.values()) + answer.strangers
+    need = min(MOST_EXPECTED, max(1, round(sum(rate for rate, _ in usual.values()))))
+    return good / max(need, good + bad + max(0, unknown - FREE_UNKNOWN))
 
 
 @cache
-def _usual(diagnosis: str) -> Mapping[str, float]:
-    """P(finding | diagnosis) of the findings annotated on enough images of the diagnosis."""
+def usual_findings(diagnosis: str) -> Usual:
+    """Finding -> (P(finding | diagnosis), upper end of its 95 % interval), where enough images were looked at."""
     return MappingProxyType(
         {
-            finding: count.rate
-            for (slug, finding), count in expectations().items()
+            finding: (count.rate, count.interval()[1])
+            for table in (measured_expectations(), expectations())  # what people marked wins
+            for (slug, finding), count in table.items()
             if slug == diagnosis and count.total >= LEAST_IMAGES
         }
     )

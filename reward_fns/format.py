@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from reward_fns.answers import Completion, readings
+from reward_fns.answers import Completion, answers
 
 
 def format_reward(
@@ -11,7 +11,9 @@ def format_reward(
 ) -> list[float | None]:
     """1 where `skin_r1.reading.parse` accepts the completion, else 0. Give it a small weight: it saturates first.
 
+    It also gates all the others: what does not parse is paid 0 by every reward.
+
     >>> format_reward(completions=["melanoma"])
     [0.0]
     """
-    return [0.0 if reading is None else 1.0 for reading in readings(completions)]
+    return [0.0 if answer is None else 1.0 for answer in answers(completions)]

@@ -1,13 +1,14 @@
-"""Are the findings that the model asserts the ones that are there?"""
+"""Are the findings that the model asserts, in its reasoning and in its answer, the ones that are there?"""
 
 from collections.abc import Sequence
 from typing import Any
 
-from reward_fns.answers import Completion, readings
-from skin_r1.concepts import excluded_by, mentions
-from skin_r1.reading import Reading
+from reward_fns import diagnosis as nearness
+from reward_fns.answers import Answer, Completion, answers
+from skin_r1.concepts import excluded_by
 
-ABSENT_PENALTY = 0.25  # per asserted finding that is annotated absent
+RECALL_WEIGHT = 0.5  # beta squared: recall counts half as much as precision
+WRONG_PENALTY = 0.25  # times the share of what was asserted that is wrong
 EXCLUDED_PENALTY = 0.25  # per asserted pair that cannot both hold
 FREE_UNKNOWN = 2  # asserted findings of unknown truth beyond these count as wrong
 
@@ -20,49 +21,70 @@ def grounding_reward(
     concepts_absent: Sequence[Sequence[str]],
     **columns: Any,
 ) -> list[float | None]:
-    """F1 of asserted against present findings, less a penalty for each one annotated absent or excluded by another.
+    """Precision-weighted F of the asserted findings, less penalties for wrong and for incompatible ones.
 
-    Asserted are the findings of the JSON object that the reasoning does not deny. With hits H, asserted findings that
-    are annotated absent A, unknown names and findings beyond `FREE_UNKNOWN` U, exclusive pairs X and present P:
+    Paid are only hits H: present findings that stand in the JSON object and that the reasoning asserts. Counted against
+    them is whatever stands in either place: wrong W (annotated absent; or present but denied by the reasoning) and, beyond
+    the first `FREE_UNKNOWN`, what is unknown U (in neither list, or no finding of ours). A present finding in one place
+    only is neither. With P present findings and X asserted pairs that exclude each other:
 
-        precision = H / (H + A + U),  recall = H / P,  reward = max(0, F1 - 0.25 A' - 0.25 X),  A' = A / (H + A + U)
+        precision p = H / (H + W + U),  recall r = H / P
+        reward = max(0, 1.5 p r / (0.5 p + r) - 0.25 W / (H + W + U) - 0.25 X)
 
-    A finding in neither list is unknown: it is neither paid nor punished, but only two are free, so that listing the
-    whole vocabulary loses. Where nothing is present, asserting nothing scores 1.
+    The first term is van Rijsbergen's F with beta squared 0.5 (Information Retrieval, 2nd ed. 1979, chapter 7).
+    A finding of unknown truth is neither paid nor punished, but only two are free, so that listing the whole vocabulary
+    loses; listing nothing loses because nothing is hit. Where nothing is present, whatever asserts nothing wrong is right.
 
     Returns:
         One value per completion in [0, 1]; None where the case has no annotation at all.
 
-    >>> gold = '<think>An ulcer.</think>{"findings": ["ulcer"], "differential": [], "diagnosis": "x", "malignancy": "benign"}'
+    >>> from skin_r1.reading import render
+    >>> gold = render("An ulcer is seen.", ["ulcer"], [], "melanoma", "malignant")
     >>> grounding_reward(completions=[gold, gold], concepts_present=[["ulcer"], ["scale"]], concepts_absent=[[], ["ulcer"]])
     [1.0, 0.0]
     """
     return [
-        _score(reading, frozenset(present), frozenset(absent)) if present or absent else None
-        for reading, present, absent in zip(readings(completions), concepts_present, concepts_absent, strict=True)
+        _score(answer, frozenset(present), frozenset(absent)) if present or absent else None
+        for answer, present, absent in zip(answers(completions), concepts_present, concepts_absent, strict=True)
     ]
 
 
-def asserted_findings(reading: Reading) -> tuple[frozenset[str], int]:
-    """Findings that the JSON asserts and the reasoning does not deny, and how many names are no finding of ours."""
-    denied = {mention.slug for mention in mentions(reading.think) if mention.negated}
-    affirmed = {mention.slug for mention in mentions(reading.think) if not mention.negated}
-    known = frozenset(slug for slug in reading.finding_slugs if slug is not None)
-    return known - (denied - affirmed), sum(slug is None for slug in reading.finding_slugs)
+def gated_grounding_reward(
+    prompts: Sequence[Any] | None = None,
+    completions: Sequence[Completion] = (),
+    *,
+    diagnosis: Sequence[str | None],
+    concepts_present: Sequence[Sequence[str]],
+    concepts_absent: Sequence[Sequence[str]],
+    **columns: Any,
+) -> list[float | None]:
+    """`grounding_reward` times the credit of the diagnosis: right grounds of a wrong diagnosis earn in proportion.
+
+    Returns:
+        One value per completion in [0, 1]; None where the case has no annotation or no diagnosis.
+    """
+    grounds = grounding_reward(
+        completions=completions, concepts_present=concepts_present, concepts_absent=concepts_absent
+    )
+    credits = nearness.diagnosis_reward(completions=completions, diagnosis=diagnosis)
+    return [None if g is None or c is None else g * c for g, c in zip(grounds, credits, strict=True)]
 
 
-def _score(reading: Reading | None, present: frozenset[str], absent: frozenset[str]) -> float:
-    if reading is None:
+def _score(answer: Answer | None, present: frozenset[str], absent: frozenset[str]) -> float:
+    if answer is None:
         return 0.0
-    asserted, strangers = asserted_findings(reading)
-    hits, wrong = len(asserted & present), len(asserted & absent)
-    unknown = len(asserted - present - absent) + strangers
-    counted = hits + wrong + max(0, unknown - FREE_UNKNOWN)
-    if not present and not counted:
-        return 1.0
-    if not hits:
-        return 0.0
-    precision, recall = hits / counted, hits / len(present)
-    f1 = 2 * precision * recall / (precision + recall)
+    asserted, denied = answer.asserted, answer.told[1]
+    hits = len(answer.upheld & present)
+    wrong = len(asserted & absent) + len(denied & present)
+    unknown = max(0, len(asserted - present - absent) + answer.strangers - FREE_UNKNOWN)
+    counted = hits + wrong + unknown
     clashes = sum(len(excluded_by(slug) & asserted) for slug in asserted) // 2
-    return max(0.0, f1 - ABSENT_PENALTY * wrong / counted - EXCLUDED_PENALTY * clashes)
+    if not present:
+        value = 1.0 if not counted else 0.0
+    elif not hits:
+        return 0.0
+    else:
+        precision, recall = hits / counted, hits / len(present)
+        value = (1 + RECALL_WEIGHT) * precision * recall / (RECALL_WEIGHT * precision + recall)
+        value -= WRONG_PENALTY * wrong / counted
+    return max(0.0, value - EXCLUDED_PENALTY * clashes)

@@ -1,9 +1,24 @@
-"""Is the malignancy right?"""
+"""Is the malignancy right, and if not, how dangerous is the mistake?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reward_fns.answers import Completion, readings
+from reward_fns.answers import Completion, answers
+
+# What is paid for saying b where a is true; anything else that differs is paid 0. Our weights: a missed malignancy costs
+# all, a false alarm four fifths, a grade too high or too low half, the wrong word for "no tumor that harms" half.
+PAY: Mapping[tuple[str, str], float] = {
+    ("malignant", "premalignant"): 0.5,
+    ("premalignant", "malignant"): 0.5,
+    ("benign", "non-neoplastic"): 0.5,
+    ("non-neoplastic", "benign"): 0.5,
+    ("benign", "premalignant"): 0.2,
+    ("benign", "malignant"): 0.2,
+    ("non-neoplastic", "premalignant"): 0.2,
+    ("non-neoplastic", "malignant"): 0.2,
+    ("indeterminate", "premalignant"): 0.2,
+    ("indeterminate", "malignant"): 0.2,
+}
 
 
 def malignancy_reward(
@@ -13,14 +28,25 @@ def malignancy_reward(
     malignancy: Sequence[str | None],
     **columns: Any,
 ) -> list[float | None]:
-    """1 where the JSON's malignancy equals the case's, else 0; None where the case's is unknown.
+    """1 where the JSON's malignancy is the case's; a mistake is paid by `PAY`, a missed malignancy nothing.
 
-    One exact field: words in the reasoning ("non-malignant") cannot be mistaken for it.
+    Asymmetric, as triage is: calling a malignant lesion harmless is paid 0, the reverse 0.2. Evading is not paid either:
+    "indeterminate" earns 0 wherever the truth is known. One exact field is read: words in the reasoning ("non-malignant")
+    cannot be mistaken for it.
+
+    Returns:
+        One value per completion in [0, 1]; None where the case's malignancy is unknown.
 
     >>> malignancy_reward(completions=["benign"], malignancy=["benign"])
     [0.0]
     """
-    return [
-        None if truth is None else float(reading is not None and reading.malignancy == truth)
-        for reading, truth in zip(readings(completions), malignancy, strict=True)
-    ]
+    paid: list[float | None] = []
+    for answer, truth in zip(answers(completions), malignancy, strict=True):
+        if truth is None:
+            paid.append(None)
+        elif answer is None:
+            paid.append(0.0)
+        else:
+            said = answer.reading.malignancy
+            paid.append(1.0 if said == truth else PAY.get((truth, said), 0.0))
+    return paid

@@ -15,11 +15,12 @@ from skin_r1.models import vision_token_ids
 from skin_r1.recipe import read_recipe
 from skin_r1.rewards import load_rewards
 from skin_r1.train.bands import Choice, read_summary
+from skin_r1.train.clock import TimeLimit
 from skin_r1.train.config import SkinGRPOConfig
 from skin_r1.train.critic import criticize
 from skin_r1.train.preflight import check_forward, check_rewards, drop_overlong
 from skin_r1.train.rows import check_generation_batch, training_rows
-from skin_r1.train.run import TimeLimit, checkpoint_to_resume, fingerprint, finite_or_stop, load_for_training, save
+from skin_r1.train.run import checkpoint_to_resume, fingerprint, finite_or_stop, load_for_training, save
 from skin_r1.train.trainer import SkinGRPOTrainer
 
 ABOUT = """Improve a model with GRPO: group-relative rewards on sparsely labelled cases.
@@ -83,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         train_dataset=rows,
         processing_class=processor,
         peft_config=get_peft_config(model_args),
-        callbacks=[TimeLimit(config.max_seconds)],
+        callbacks=[TimeLimit(config.max_seconds, on_cpu=config.use_cpu)],
     )
     result = trainer.train(resume_from_checkpoint=last)
     finite_or_stop(result.training_loss, config.output_dir)

@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import PartialState
-from transformers import AutoModelForImageTextToText, AutoProcessor, TrainerCallback
+from transformers import AutoModelForImageTextToText, AutoProcessor
 from transformers.trainer_utils import get_last_checkpoint
 from trl import ModelConfig
 
@@ -16,36 +15,6 @@ from skin_r1.errors import UserError, problem
 from skin_r1.manifest import sha256_file, write_manifest
 from skin_r1.models import freeze_vision, parameter_table
 from skin_r1.train.config import plain
-
-
-class TimeLimit(TrainerCallback):  # type: ignore[misc]
-    """Stop training after a wall time, the learning rate falling linearly to 0 on the way.
-
-    A schedule over steps cannot know how many steps fit into a time; one over time can. The clock starts with the
-    first step.
-    """
-
-    def __init__(self, seconds: float | None) -> None:
-        """Take the limit in seconds; None never stops."""
-        self.seconds = seconds
-        self.started = 0.0
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Start the clock."""
-        self.started = time.monotonic()
-
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Scale the scheduler's learning rate by the share of the time that is left."""
-        if self.seconds is not None:
-            left = max(0.0, 1 - (time.monotonic() - self.started) / self.seconds)
-            for group in kwargs["optimizer"].param_groups:
-                group["lr"] *= left  # the scheduler sets the rate anew after each step
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-        """Ask the trainer to stop once the time is up."""
-        if self.seconds is not None and time.monotonic() - self.started >= self.seconds:
-            control.should_training_stop = True
-        return control
 
 
 def load_for_training(model_args: ModelConfig, training_args: Any, resume: str | None = None) -> tuple[Any, Any]:

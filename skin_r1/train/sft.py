@@ -14,8 +14,9 @@ from trl import ModelConfig, SFTTrainer, get_peft_config
 
 from skin_r1.errors import problem
 from skin_r1.recipe import read_recipe
+from skin_r1.train.clock import TimeLimit
 from skin_r1.train.config import SkinSFTConfig
-from skin_r1.train.run import TimeLimit, checkpoint_to_resume, fingerprint, finite_or_stop, load_for_training, save
+from skin_r1.train.run import checkpoint_to_resume, fingerprint, finite_or_stop, load_for_training, save
 
 ABOUT = """Fine-tune a vision-language model on rationales that `skin-r1 distill` wrote.
 
@@ -75,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         eval_dataset=validation,
         processing_class=processor,
         peft_config=get_peft_config(model_args),
-        callbacks=[TimeLimit(config.max_seconds)],
+        callbacks=[TimeLimit(config.max_seconds, on_cpu=config.use_cpu)],
     )
     result = trainer.train(resume_from_checkpoint=last)
     finite_or_stop(result.training_loss, config.output_dir)

@@ -14,13 +14,16 @@ from reward_fns import (
     diagnosis_reward,
     differential_reward,
     expected_grounding_reward,
+    gated_grounding_reward,
     grounding_reward,
     malignancy_reward,
+    novelty_reward,
 )
 from reward_fns.check import check_rows
 from skin_r1.case import load_corpus
 from skin_r1.cli import main as skin_r1
 from skin_r1.concepts import load_concepts
+from skin_r1.distill.differential.graph import neighbors
 from skin_r1.gold import gold_answer
 from skin_r1.ontology import load_ontology
 from skin_r1.reading import Reading, parse, render
@@ -54,6 +57,7 @@ def one(reward, completion, **columns):
         ("not melanoma", "melanoma", 0.0),  # negation
         ("the lesion", "melanoma", 0.0),
         ("", "melanoma", 0.0),
+        ("melanocytic neoplasm", "melanoma", 0.0),
         ("m", "melanoma", 0.0),  # a substring
         ("黑色素瘤", "melanoma", 0.0),  # another language: not in the vocabulary
         ("</think> melanoma", "melanoma", 0.0),  # tag injection
@@ -90,6 +94,9 @@ def test_rows_without_the_fact_are_left_out():
     [
         (say(malignancy="malignant"), 1.0),
         (say(malignancy="benign"), 0.0),
+        (say(malignancy="non-neoplastic"), 0.0),
+        (say(malignancy="indeterminate"), 0.0),
+        (say(malignancy="premalignant"), 0.5),
         (say(malignancy="benign", think="This is malignant."), 0.0),  # the field decides, not a word
         ("malignant", 0.0),
     ],
@@ -98,24 +105,40 @@ def test_malignancy(text, paid):
     assert one(malignancy_reward, text, malignancy="malignant") == paid
 
 
+def test_a_false_alarm_is_paid_more_than_a_miss_and_no_constant_answer_pays_well():
+    sorts = ["benign", "premalignant", "malignant", "non-neoplastic", "indeterminate"]
+    pay = {(t, s): one(malignancy_reward, say(malignancy=s), malignancy=t) for t in sorts for s in sorts}
+    assert pay["malignant", "benign"] == 0.0 < pay["benign", "malignant"] < 0.5
+    assert all(pay[sort, sort] == 1.0 for sort in sorts)
+    for said in sorts:
+        assert sum(pay[truth, said] for truth in sorts) / len(sorts) <= 0.5
+
+
 PRESENT, ABSENT = ["ulcer", "scale"], ["crust", "erythema"]
 EVERYTHING = [concept.name for concept in load_concepts().values()][:32]
+BOTH = "An ulcer and scale are seen."
 
 
 @pytest.mark.parametrize(
     ("findings", "think", "low", "high"),
     [
-        (["ulcer", "scale"], "Seen.", 1.0, 1.0),
-        (["scale", "ulcer"], "Seen.", 1.0, 1.0),  # order does not matter
-        (["ulcer", "ulcer", "scale"], "Seen.", 1.0, 1.0),  # nor does repeating
-        (["ulcer"], "Seen.", 0.6, 0.7),  # F1 of precision 1, recall 1/2
-        (["ulcer", "scale", "crust"], "Seen.", 0.7, 0.75),  # F1 0.8 less a third of 0.25
-        ([], "Seen.", 0.0, 0.0),  # nothing
-        (EVERYTHING, "Seen.", 0.0, 0.15),  # everything
-        (["crust", "erythema"], "Seen.", 0.0, 0.0),  # what is annotated absent
-        (["ulcer", "scale", "bulla"], "Seen.", 1.0, 1.0),  # one unknown is neither paid nor punished
-        (["ulcer", "scale"], "There is no ulcer.", 0.6, 0.7),  # the reasoning denies it
-        (["martian sign"] * 3, "Seen.", 0.0, 0.0),
+        (["ulcer", "scale"], BOTH, 1.0, 1.0),
+        (["scale", "ulcer"], BOTH, 1.0, 1.0),  # order does not matter
+        (["ulcer", "ulcer", "scale"], BOTH, 1.0, 1.0),  # nor does repeating
+        (["ulcer"], BOTH, 0.74, 0.76),  # F of precision 1, recall 1/2
+        (["ulcer", "scale"], "An ulcer is seen.", 0.74, 0.76),  # in the JSON alone: not paid
+        ([], BOTH, 0.0, 0.0),  # in the reasoning alone: not paid
+        (["ulcer", "scale"], "Seen.", 0.0, 0.0),
+        (["ulcer", "scale", "crust"], BOTH, 0.65, 0.7),  # precision 2/3, less a third of 0.25
+        (["ulcer", "scale"], BOTH + " There is crust.", 0.65, 0.7),  # the reasoning alone is enough to be wrong
+        ([], "Nothing is seen.", 0.0, 0.0),
+        (EVERYTHING, ", ".join(EVERYTHING) + " are seen.", 0.0, 0.15),
+        (["crust", "erythema"], "Crust and erythema are seen.", 0.0, 0.0),  # annotated absent
+        (["ulcer", "scale", "bulla"], BOTH, 1.0, 1.0),  # one unknown is neither paid nor punished
+        (["ulcer", "scale", "bulla", "cyst", "vesicle", "macule"], BOTH, 0.55, 0.62),  # more than two are
+        (["ulcer", "scale"], "There is scale, but no ulcer.", 0.3, 0.5),  # the reasoning denies a present one
+        (["ulcer", "scale"], BOTH + " There is no ulcer.", 0.74, 0.76),  # both said and denied: not paid
+        (["martian sign"] * 3, BOTH, 0.0, 0.0),
     ],
 )
 def test_grounding(findings, think, low, high):
@@ -126,26 +149,59 @@ def test_grounding(findings, think, low, high):
 def test_grounding_punishes_pairs_that_cannot_both_hold():
     both = ["typical pigment network", "atypical pigment network"]
     columns = {"concepts_present": ["atypical-pigment-network"], "concepts_absent": ["ulcer"]}
-    assert one(grounding_reward, say(findings=both), **columns) < one(
-        grounding_reward, say(findings=[both[1], "bulla"]), **columns
-    )
+    clash = say(findings=both, think=f"There is a {both[0]} and there is an {both[1]}.")
+    fine = say(findings=[both[1], "bulla"], think=f"There is an {both[1]}.")
+    assert one(grounding_reward, clash, **columns) == 0.75 < one(grounding_reward, fine, **columns)
 
 
-def test_where_nothing_is_present_saying_nothing_is_right():
+def test_where_nothing_is_present_asserting_nothing_wrong_is_right():
     columns = {"concepts_present": [], "concepts_absent": ["ulcer"]}
     assert one(grounding_reward, say(), **columns) == 1.0
     assert one(grounding_reward, say(findings=["ulcer"]), **columns) == 0.0
+    assert one(grounding_reward, say(think="An ulcer is seen."), **columns) == 0.0
 
 
-def test_expected_findings_are_paid_by_what_the_diagnosis_shows():
+def test_gated_grounding_is_worth_as_much_as_the_diagnosis():
+    columns = {"concepts_present": PRESENT, "concepts_absent": ABSENT, "diagnosis": "melanoma"}
+    for name, credit in [("melanoma", 1.0), ("melanoma in situ", 0.5), ("psoriasis", 0.0)]:
+        assert one(gated_grounding_reward, say(name, findings=["ulcer", "scale"], think=BOTH), **columns) == credit
+
+
+def seen(*findings):
+    return say(findings=list(findings), think=" ".join(f"There is {finding}." for finding in findings))
+
+
+def test_expected_findings_must_be_usual_and_their_frequency_is_not_paid():
     columns = {"diagnosis": "psoriasis", "annotation": "sparse"}
-    typical = one(expected_grounding_reward, say(findings=["scale", "plaque"]), **columns)
-    odd = one(expected_grounding_reward, say(findings=["bulla", "vesicle"]), **columns)
-    everything = one(expected_grounding_reward, say(findings=EVERYTHING), **columns)
-    one_alone = one(expected_grounding_reward, say(findings=["scale"]), **columns)
-    junk = one(expected_grounding_reward, say(findings=["scale", "plaque", "blip", "blop", "blup", "blap"]), **columns)
-    assert typical > one_alone > everything > odd and typical > junk > one_alone / 2
+    paid = {
+        name: one(expected_grounding_reward, seen(*findings), **columns)
+        for name, findings in {
+            "usual": ["scale", "plaque", "erythema"],
+            "less usual": ["crust", "papule", "fissure"],
+            "one": ["scale"],
+            "odd": ["pigmented", "comedo", "bulla"],
+            "junk": ["scale", "plaque", "erythema", "blip", "blop", "blup", "blap"],
+        }.items()
+    }
+    assert paid["usual"] == paid["less usual"] == 1.0
+    assert paid["usual"] > paid["junk"] > paid["one"] > 0 and paid["odd"] <= 0.34
+    everything = say(findings=EVERYTHING, think=", ".join(EVERYTHING) + " are seen.")
+    assert one(expected_grounding_reward, everything, **columns) < 0.5
     assert one(expected_grounding_reward, say(), **columns) == 0.0
+    assert one(expected_grounding_reward, say(findings=["scale"] * 3, think="It is so."), **columns) == 0.0
+
+
+def test_what_was_measured_on_the_image_wins_over_what_is_usual():
+    columns = {
+        "diagnosis": "psoriasis",
+        "annotation": "sparse",
+        "concepts_present": ["bulla"],
+        "concepts_absent": ["scale"],
+    }
+    assert one(expected_grounding_reward, seen("scale"), **columns) == 0.0
+    assert one(expected_grounding_reward, seen("bulla", "plaque", "erythema"), **columns) == 1.0
+    unknown = {**columns, "diagnosis": None}  # measures speak without a diagnosis
+    assert one(expected_grounding_reward, seen("bulla"), **unknown) == 1.0
 
 
 WEIGHTS = [{"diagnosis": "melanoma", "weight": 0.7}, {"diagnosis": "melanocytic-nevus", "weight": 0.3}]
@@ -167,28 +223,74 @@ def test_differential(diagnosis, differential, low, high):
     assert low <= paid <= high
 
 
-def test_consistency():
-    agreed = say(findings=["ulcer"], think="There is an ulcer.")
-    assert one(consistency_reward, agreed) == 1.0
-    assert one(consistency_reward, say(findings=["ulcer"], think="There is scale.")) == 0.5
-    assert one(consistency_reward, say(findings=["ulcer"], think="There is no ulcer.", malignancy="benign")) == 0.0
+def test_without_own_weights_the_look_alikes_of_the_graph_are_ranked():
+    near = [edge.b for edge in neighbors("melanoma")[:4]]
+    names = [load_ontology().name(slug) for slug in near]
+    columns = {"differential": [], "diagnosis": "melanoma"}
+    assert one(differential_reward, say(differential=names), **columns) == 1.0
+    alone = one(differential_reward, say(), **columns)
+    junk = one(differential_reward, say(differential=["blip", "blop", "blup", names[0]]), **columns)
+    assert alone < junk < one(differential_reward, say(differential=names[:1]), **columns) < 1.0
+    assert one(differential_reward, say("psoriasis", differential=["melanoma", *names]), **columns) < 0.7
+
+
+@pytest.mark.parametrize(
+    ("findings", "think", "malignancy", "paid"),
+    [
+        (["ulcer"], "There is an ulcer. This is melanoma.", "malignant", 1.0),
+        (["ulcer"], "There is an ulcer, so melanoma.", "malignant", 1.0),
+        (["ulcer"], "There is an ulcer.", "malignant", 0.5),  # no conclusion
+        (["ulcer"], "There is an ulcer. Melanoma or psoriasis?", "malignant", 0.5),
+        (["ulcer"], "There is an ulcer. This is psoriasis.", "malignant", 0.0),  # another conclusion
+        (["ulcer"], "There is an ulcer. This is not melanoma.", "malignant", 0.0),  # turned down
+        (["ulcer"], "There is an ulcer. This is melanoma. It is benign.", "malignant", 0.0),
+        (["ulcer"], "There is an ulcer. This is melanoma.", "benign", 2 / 3),
+        (["ulcer"], "There is no ulcer. This is melanoma.", "malignant", 2 / 3),
+        ([], "This is melanoma.", "malignant", 1 / 3),  # no grounds
+        (["comedo"], "There is a comedo. This is melanoma.", "malignant", 2 / 3),  # grounds of another disease
+    ],
+)
+def test_consistency(findings, think, malignancy, paid):
+    text = say(findings=findings, think=think, malignancy=malignancy)
+    assert one(consistency_reward, text) == pytest.approx(paid)
     assert one(consistency_reward, "melanoma") == 0.0
+
+
+def test_one_reasoning_for_all_answers_is_a_template():
+    same = "The lesion shows what such lesions show, and from that the answer follows at once."
+    template = [say(name, think=same) for name in ("melanoma", "psoriasis", "rosacea")]
+    own = [
+        say(name, think=f"{other} {name}.")
+        for name, other in [("melanoma", BOTH), ("psoriasis", "There is scale on a plaque, so")]
+    ]
+    assert novelty_reward(completions=template, case_id=["a"] * 3) == [0.0] * 3
+    assert novelty_reward(completions=template, case_id=["a", "b", "c"]) == [1.0] * 3  # different cases
+    assert novelty_reward(completions=template[:1] * 3, case_id=["a"] * 3) == [1.0] * 3  # sure of one answer
+    assert novelty_reward(completions=own, case_id=["a"] * 2) == [1.0] * 2
+    assert novelty_reward(completions=template) == [1.0] * 3
+    assert novelty_reward(completions=[say(think="so it is " * 40)])[0] < 0.1
+    assert novelty_reward(completions=["", template[0]], case_id=["a", "a"]) == [0.0, 1.0]
 
 
 @pytest.mark.parametrize(("words", "paid"), [(3, 0.5), (6, 1.0), (220, 1.0), (330, 0.5), (600, 0.0)])
 def test_brevity(words, paid):
-    assert one(brevity_reward, say(think="word " * words)) == pytest.approx(paid)
+    assert one(brevity_reward, say(think=" ".join(f"word{n}" for n in range(words)))) == pytest.approx(paid)
+
+
+def test_a_repeated_sentence_does_not_fill_the_band():
+    assert one(brevity_reward, say(think="It is. " * 3)) == pytest.approx(2 / 6)
 
 
 COLUMNS = {
     "diagnosis": "melanoma",
     "malignancy": "malignant",
-    "concepts_present": PRESENT,
+    "concepts_present": ["ulcer"],
     "concepts_absent": ABSENT,
     "differential": WEIGHTS,
     "annotation": "dense",
+    "case_id": "one",
 }
-GOLD = say(findings=["ulcer", "scale"], think="There is an ulcer and scale, so melanoma.", differential=["nevus"])
+GOLD = say(findings=["ulcer"], think="There is an ulcer, so this is melanoma.", differential=["nevus"])
 HACKS = ["", " ", "melanoma", "<think></think>{}", GOLD + GOLD, GOLD.replace("</think>", ""), "A or B or C", "null"]
 
 

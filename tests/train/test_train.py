@@ -15,10 +15,10 @@ from skin_r1.cli import main as skin_r1
 from skin_r1.errors import UserError
 from skin_r1.models import load
 from skin_r1.train import trainer as trainer_module
+from skin_r1.train.clock import TimeLimit
 from skin_r1.train.preflight import check_forward, check_rewards, drop_overlong
 from skin_r1.train.rollouts import one_placeholder_per_image
 from skin_r1.train.rows import training_rows
-from skin_r1.train.run import TimeLimit
 from skin_r1.train.trainer import rows_with_signal
 from tests.train.conftest import ROOT, SMALL_GRPO, SMALL_SFT, TINY
 
@@ -234,7 +234,7 @@ def test_a_time_limit_ends_training_and_lets_the_rate_fall(rationales, tmp_path)
 
 
 def test_the_rate_is_scaled_by_the_time_that_is_left():
-    limit = TimeLimit(10.0)
+    limit = TimeLimit(10.0, on_cpu=True)
     limit.on_train_begin(None, None, None)
     limit.started -= 7.5
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.4)

@@ -1,0 +1,38 @@
+"""Training for a given time: the learning rate falls linearly to 0 on the way."""
+
+import time
+from typing import Any
+
+from transformers import TrainerCallback
+
+
+class TimeLimit(TrainerCallback):  # type: ignore[misc]
+    """Stop training after a wall time, the learning rate falling linearly to 0 on the way.
+
+    A schedule over steps cannot know how many steps fit into a time; one over time can. The clock starts with the
+    first step. On a CPU it counts the process's own processor seconds, so that other programs on the machine take
+    nothing from a control of equal compute; on a GPU, where the processor mostly waits, it counts wall seconds.
+    """
+
+    def __init__(self, seconds: float | None, *, on_cpu: bool) -> None:
+        """Take the limit in seconds; None never stops."""
+        self.seconds = seconds
+        self.now = time.process_time if on_cpu else time.monotonic
+        self.started = 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Start the clock."""
+        self.started = self.now()
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Scale the scheduler's learning rate by the share of the time that is left."""
+        if self.seconds is not None:
+            left = max(0.0, 1 - (self.now() - self.started) / self.seconds)
+            for group in kwargs["optimizer"].param_groups:
+                group["lr"] *= left  # the scheduler sets the rate anew after each step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        """Ask the trainer to stop once the time is up."""
+        if self.seconds is not None and self.now() - self.started >= self.seconds:
+            control.should_training_stop = True
+        return control
