@@ -108,20 +108,21 @@ def packed_passages(blocks: Sequence[Block], source: str) -> Iterator[Passage]:
 def _packed(paragraphs: Sequence[Sequence[str]]) -> Iterator[str]:
     """Sentences joined to passages, cut between paragraphs where that leaves a passage long enough."""
     units = [("\n" if at == 0 else " ") + sentence for each in paragraphs for at, sentence in enumerate(each)]
+    least, most = SHORTEST + 1, LONGEST + 1  # the first unit's own separator is stripped in the end
     while units:
         left, size, fits = sum(map(len, units)), 0, 0
         sizes = []
         for unit in units:
             size += len(unit)
             sizes.append(size)
-            fits += size <= LONGEST + 1
-            if size > LONGEST + 1:
+            fits += size <= most
+            if size > most:
                 break
         cut = max(fits, 1)
         if cut < len(units):
-            bounds = [at for at in range(1, cut + 1) if units[at][0] == "\n" and sizes[at - 1] >= SHORTEST]
+            bounds = [at for at in range(1, cut + 1) if units[at][0] == "\n" and sizes[at - 1] >= least]
             cut = bounds[-1] if bounds else cut
-            while left - sizes[cut - 1] < SHORTEST and cut > 1 and sizes[cut - 2] >= SHORTEST:
+            while left - sizes[cut - 1] < least and cut > 1 and sizes[cut - 2] >= least:
                 cut -= 1
         yield "".join(units[:cut]).strip()
         units = units[cut:]
