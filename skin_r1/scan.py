@@ -107,6 +107,7 @@ def _clause(
                 break
         else:
             i += 1
+    commas.discard(count)  # no word follows it
     return Clause(tuple(words), tuple(starts), tuple(ends), frozenset(commas), tuple(spans), question)
 
 
