@@ -23,8 +23,20 @@ def gold_answer(row: Mapping[str, Any]) -> str:
     Args:
         row: a Case row with a diagnosis.
     """
-    findings, others = gold_findings(row), gold_differential(row)
-    return answer_of(row["diagnosis"], row["malignancy"], findings, others)
+    findings, others = gold_findings(row), list(gold_differential(row))
+    return answer_of(row["diagnosis"], gold_malignancy(row), findings, others)
+
+
+def gold_malignancy(row: Mapping[str, Any]) -> str:
+    """The case's own, or the ontology's where the case leaves it open."""
+    return str(row["malignancy"] or load_ontology().malignancy(row["diagnosis"]))
+
+
+def gold_reasoning(row: Mapping[str, Any]) -> str:
+    """The reasoning of the gold answer."""
+    tree = load_ontology()
+    names = [concept_name(slug) for slug in gold_findings(row)]
+    return reasoning(names, tree.name(row["diagnosis"]), [tree.name(slug) for slug in gold_differential(row)])
 
 
 def gold_findings(row: Mapping[str, Any]) -> list[str]:
@@ -45,12 +57,15 @@ def gold_findings(row: Mapping[str, Any]) -> list[str]:
     return (present + guesses[: max(0, min(room, UNKNOWN) if present or absent else room)])[:MAX_FINDINGS]
 
 
-def gold_differential(row: Mapping[str, Any]) -> list[str]:
-    """Slugs of the other diagnoses, likeliest first: the case's own by weight, else its look-alikes."""
-    ranked = sorted(row["differential"], key=lambda item: -item["weight"])
-    own = [item["diagnosis"] for item in ranked if item["weight"] > 0 and item["diagnosis"] != row["diagnosis"]]
-    near = [edge.b for edge in neighbors(row["diagnosis"])[:NEIGHBORS]]
-    return (own or near)[:MAX_DIFFERENTIAL]
+def gold_differential(row: Mapping[str, Any]) -> dict[str, float]:
+    """Slugs of the other diagnoses -> weight in (0, 1], likeliest first, at most as many as an answer may name.
+
+    They are the case's own; of a case without weights its nearest look-alikes.
+    """
+    own = [(item["diagnosis"], item["weight"]) for item in row["differential"] if item["weight"] > 0]
+    near = [(edge.b, edge.weight) for edge in neighbors(row["diagnosis"])[:NEIGHBORS]]
+    ranked = sorted(own or near, key=lambda item: -item[1])
+    return dict([item for item in ranked if item[0] != row["diagnosis"]][:MAX_DIFFERENTIAL])
 
 
 def answer_of(diagnosis: str, malignancy: str, findings: Sequence[str], others: Sequence[str]) -> str:
