@@ -18,7 +18,7 @@ standard error of up to 0.18: one logged value is a hint, and the curve is the m
 
 @lru_cache(maxsize=1 << 12)
 def family_of(slug: str | None) -> str | None:
-    """The family of a diagnosis in the tree (`melanoma-in-situ` -> `melanocytic-malignancy`); None above families and for None."""
+    """The family of a diagnosis (`melanoma-in-situ` -> `melanocytic-malignancy`); None above families and for None."""
     tree = load_ontology()
     path = tree.path(slug) if slug is not None and slug in tree.nodes else ()
     return next((node for node in path if tree.nodes[node].level == "family"), None)
