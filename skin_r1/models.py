@@ -24,8 +24,16 @@ class Loaded:
     name: str
 
 
-def load(path: str | Path, *, adapter: str | Path | None = None, device: str | None = None) -> Loaded:
+def load(
+    path: str | Path, *, adapter: str | Path | None = None, device: str | None = None, dtype: Any = None
+) -> Loaded:
     """Load a checkpoint folder (or hub id), with a LoRA adapter if asked; an adapter folder alone finds its base.
+
+    Args:
+        path: of the model, or of an adapter.
+        adapter: to put on it.
+        device: CUDA where there is one, by default.
+        dtype: of the weights; by default bfloat16 on CUDA and float32 elsewhere; `auto` is the checkpoint's own.
 
     Raises:
         UserError: the folder is not a checkpoint of a vision-language model, or the adapter belongs to another one.
@@ -36,7 +44,7 @@ def load(path: str | Path, *, adapter: str | Path | None = None, device: str | N
 
         adapter, path = where, json.loads((where / "adapter_config.json").read_text())["base_model_name_or_path"]
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
+    dtype = dtype or (torch.bfloat16 if device.startswith("cuda") else torch.float32)
     try:
         processor = AutoProcessor.from_pretrained(path)
         model: Any = AutoModelForImageTextToText.from_pretrained(path, dtype=dtype)
@@ -138,35 +146,3 @@ def generate(
         if progress:
             progress(len(batch))
     return answers
-
-
-def freeze_vision(model: Any) -> int:
-    """Stop the gradients of the vision tower; returns the number of parameters frozen.
-
-    Raises:
-        UserError: the model has no vision tower that can be found by its capability.
-    """
-    encoder = model.get_encoder(modality="image")
-    if encoder is model or encoder is None:
-        raise problem(
-            "this model has no vision tower to freeze",
-            found=type(model).__name__,
-            next_step="set freeze_vision: false",
-        )
-    frozen = 0
-    for parameter in encoder.parameters():
-        parameter.requires_grad_(False)
-        frozen += parameter.numel()
-    return frozen
-
-
-def parameter_table(model: Any) -> str:
-    """Trainable and total parameters of each child of the model's inner modules, one line each."""
-    inner = getattr(model, "model", model)
-    lines = []
-    for name, module in [*inner.named_children(), ("total", model)]:
-        total = sum(p.numel() for p in module.parameters())
-        trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
-        if total:
-            lines.append(f"{name:>20}  {trainable:>14,} of {total:>14,} parameters train")
-    return "\n".join(lines)

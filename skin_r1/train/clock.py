@@ -7,7 +7,7 @@ from transformers import TrainerCallback
 
 
 class TimeLimit(TrainerCallback):  # type: ignore[misc]
-    """Stop training after a wall time, the learning rate falling linearly to 0 on the way.
+    """Stop training after a time, the learning rate falling linearly to 0 on the way.
 
     A schedule over steps cannot know how many steps fit into a time; one over time can. The clock starts with the
     first step. On a CPU it counts the process's own processor seconds, so that other programs on the machine take
@@ -18,7 +18,20 @@ class TimeLimit(TrainerCallback):  # type: ignore[misc]
         """Take the limit in seconds; None never stops."""
         self.seconds = seconds
         self.now = time.process_time if on_cpu else time.monotonic
-        self.started = 0.0
+        self.started = self.now()
+        self.before = 0.0  # seconds of the run before it was resumed
+
+    def spent(self) -> float:
+        """Seconds of training so far, those before a resume included."""
+        return self.before + self.now() - self.started
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps (`skin_r1.train.resume`)."""
+        return {"spent": self.spent()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.before, self.started = float(state["spent"]), self.now()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Start the clock."""
@@ -27,12 +40,12 @@ class TimeLimit(TrainerCallback):  # type: ignore[misc]
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Scale the scheduler's learning rate by the share of the time that is left."""
         if self.seconds is not None:
-            left = max(0.0, 1 - (self.now() - self.started) / self.seconds)
+            left = max(0.0, 1 - self.spent() / self.seconds)
             for group in kwargs["optimizer"].param_groups:
                 group["lr"] *= left  # the scheduler sets the rate anew after each step
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         """Ask the trainer to stop once the time is up."""
-        if self.seconds is not None and self.now() - self.started >= self.seconds:
+        if self.seconds is not None and self.spent() >= self.seconds:
             control.should_training_stop = True
         return control

@@ -6,19 +6,48 @@ from typing import Any
 from trl import GRPOConfig, SFTConfig
 
 from skin_r1.train.bands import BANDS
+from skin_r1.train.parameters import Part
 
 
 @dataclass
-class SkinSFTConfig(SFTConfig):  # type: ignore[misc]
+class TowerKeys:
+    """What trains, and how fast: keys of both stages."""
+
+    freeze_vision: bool = field(default=False, metadata={"help": "the vision tower does not train"})
+    freeze_projector: bool = field(
+        default=False, metadata={"help": "the layers between vision tower and language model do not train"}
+    )
+    vision_learning_rate: float | None = field(
+        default=None, metadata={"help": "rate of the vision tower; null: learning_rate, as the language model"}
+    )
+    projector_learning_rate: float | None = field(
+        default=None, metadata={"help": "rate of the projector; null: learning_rate"}
+    )
+    max_seconds: float | None = field(
+        default=None,
+        metadata={"help": "train for this time, the rate falling to 0: processor seconds on a CPU, else wall seconds"},
+    )
+    preflight_only: bool = field(default=False, metadata={"help": "stop after the checks, before the first step"})
+
+    def rates(self) -> dict[Part, float]:
+        """Parts of the model with a rate of their own."""
+        own: dict[Part, float | None] = {
+            "vision": self.vision_learning_rate,
+            "projector": self.projector_learning_rate,
+        }
+        return {part: rate for part, rate in own.items() if rate is not None}
+
+
+@dataclass
+class SkinSFTConfig(TowerKeys, SFTConfig):  # type: ignore[misc]
     """`trl.SFTConfig` with the keys of supervised fine-tuning on rationales.
 
     `max_length` is null: truncation would cut image tokens.
     """
 
     rationales: str = field(default="", metadata={"help": "folder that `skin-r1 distill` wrote"})
-    freeze_vision: bool = field(default=False, metadata={"help": "train the language model and projector only"})
-    max_seconds: float | None = field(
-        default=None, metadata={"help": "train for this wall time, the rate falling to 0: controls of equal compute"}
+    max_row_tokens: int | None = field(
+        default=None, metadata={"help": "longer rows, image tokens included, are left out and counted"}
     )
     tiny_image_size: int = field(default=56, metadata={"help": "pixels, for `model_name_or_path: tiny`"})
     max_length: int | None = field(default=None, metadata={"help": "null: never truncate image tokens"})
@@ -34,7 +63,7 @@ class SkinSFTConfig(SFTConfig):  # type: ignore[misc]
 
 
 @dataclass
-class SkinGRPOConfig(GRPOConfig):  # type: ignore[misc]
+class SkinGRPOConfig(TowerKeys, GRPOConfig):  # type: ignore[misc]
     """`trl.GRPOConfig` with the keys of GRPO on cases."""
 
     corpus: str = field(default="", metadata={"help": "folder that `skin-r1 data build` or `phantom` wrote"})
@@ -60,8 +89,19 @@ class SkinGRPOConfig(GRPOConfig):  # type: ignore[misc]
         default_factory=lambda: ["reward_fns.format_reward", "reward_fns.diagnosis_reward"],
         metadata={"help": "rewards by import path, for example reward_fns.grounding_reward"},
     )
-    freeze_vision: bool = field(default=False, metadata={"help": "train the language model and projector only"})
-    max_seconds: float | None = field(default=None, metadata={"help": "stop after this wall time of training"})
+    rarity: float = field(
+        default=0.0,
+        metadata={"help": "advantages times (cases of the diagnosis) ** -rarity, mean 1; 0: none, 0.5: inverse root"},
+    )
+    on_alarm: str = field(default="warn", metadata={"help": "warn or stop when a watched metric goes wrong"})
+    early_stop_metric: str | None = field(
+        default=None, metadata={"help": "stop when this logged metric no longer improves, for example reward"}
+    )
+    early_stop_patience: int = field(default=10, metadata={"help": "for so many logs"})
+    log_images: bool = field(
+        default=False, metadata={"help": "images in the completions table too, where the license of the case allows"}
+    )
+    completions_every: int = field(default=0, metadata={"help": "steps between saved tables of completions; 0: none"})
     max_prompt_tokens: int | None = field(
         default=None, metadata={"help": "rows with longer prompts, image tokens included, are left out and counted"}
     )
@@ -76,6 +116,10 @@ class SkinGRPOConfig(GRPOConfig):  # type: ignore[misc]
             raise ValueError(f"bands={unknown or self.bands}; allowed: one or more of {', '.join(BANDS)}")
         if not 0 <= self.keep_zero_variance <= 1:
             raise ValueError(f"keep_zero_variance={self.keep_zero_variance}; allowed: a share, 0 to 1")
+        if not 0 <= self.rarity <= 1:
+            raise ValueError(f"rarity={self.rarity}; allowed: 0 (no scaling) to 1 (inverse frequency)")
+        if self.on_alarm not in ("warn", "stop"):
+            raise ValueError(f"on_alarm={self.on_alarm!r}; allowed: warn, stop")
         if self.critic_steps < 0:
             raise ValueError(f"critic_steps={self.critic_steps}; allowed: 0 (no critic) or more")
         super().__post_init__()

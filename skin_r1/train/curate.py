@@ -221,7 +221,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = training_rows(Path(config.corpus), config.annotation)
     if config.limit is not None and config.limit < len(rows):
         rows = rows.select([index * len(rows) // config.limit for index in range(config.limit)])
-    check_rewards([reward], [rows[index] for index in range(0, len(rows), max(1, len(rows) // 32))])
+    check_rewards([reward], rows)
     sampling = {
         "model": fingerprint(config.model),
         "corpus": fingerprint(config.corpus),

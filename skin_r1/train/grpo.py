@@ -5,27 +5,45 @@ skin_r1.train.grpo --config RECIPE`.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from trl import ModelConfig, get_peft_config
 
 from skin_r1.errors import UserError
-from skin_r1.models import vision_token_ids
 from skin_r1.recipe import read_recipe
 from skin_r1.rewards import load_rewards
 from skin_r1.train.bands import Choice, read_summary
+from skin_r1.train.checkpoints import check_resumable
 from skin_r1.train.clock import TimeLimit
+from skin_r1.train.completions import CompletionsTable
 from skin_r1.train.config import SkinGRPOConfig
 from skin_r1.train.critic import criticize
-from skin_r1.train.preflight import check_forward, check_rewards, drop_overlong
-from skin_r1.train.rows import check_generation_batch, training_rows
+from skin_r1.train.lengths import drop_overlong
+from skin_r1.train.parity import check_parity
+from skin_r1.train.preflight import (
+    check,
+    check_disk,
+    check_groups,
+    check_images,
+    check_precision,
+    check_rewards,
+    check_template,
+)
+from skin_r1.train.rollouts import prepare
+from skin_r1.train.rows import check_generation_batch, rarity_factors, training_rows
 from skin_r1.train.run import checkpoint_to_resume, fingerprint, finite_or_stop, load_for_training, save
+from skin_r1.train.start import start_folder
 from skin_r1.train.trainer import SkinGRPOTrainer
+from skin_r1.train.watch import Watch
 
 ABOUT = """Improve a model with GRPO: group-relative rewards on sparsely labelled cases.
 
 Example: skin-r1 grpo --config recipes/tiny/grpo.yaml --max_steps 20"""
+
+
+TABLE_ROWS = 256  # of a saved table of completions, at most
 
 
 def curation_choice(config: SkinGRPOConfig) -> Choice | None:
@@ -54,8 +72,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     rewards = load_rewards(config.reward_funcs)
     if config.reward_weights and len(config.reward_weights) != len(rewards):
         raise UserError(f"reward_weights has {len(config.reward_weights)} values for {len(rewards)} reward_funcs")
+    with check("settings"):
+        check_precision(config)
+        check_resumable(config)
+        check_groups(config, config.reward_funcs)
     choice = curation_choice(config)
     rows = training_rows(corpus, config.annotation, choice=choice, balance=config.balance_diagnoses, seed=config.seed)
+    with check(f"{len(rewards)} rewards on gold answers and hacks"):
+        check_rewards(rewards, rows, config.reward_weights, group_size=config.num_generations)
     identity = {
         "stage": "grpo",
         "model": fingerprint(model_args.model_name_or_path),
@@ -65,18 +89,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         "curation": choice and [fingerprint(choice.folder), list(choice.bands), choice.keep_zero_variance],
     }
     last = checkpoint_to_resume(output_dir, identity)
+    model_args.model_name_or_path = start_folder(str(model_args.model_name_or_path), output_dir)
     model, processor = load_for_training(model_args, config, last)
-    rows = drop_overlong(rows, processor, config.max_prompt_tokens)
+    with check("chat template, length of the rows, batches"):
+        check_template(processor)
+        rows = drop_overlong(rows, processor, config.max_prompt_tokens, key="max_prompt_tokens")
+        check_generation_batch(len(rows), config)
+    with check("image tokens equal image features"):
+        check_images(rows, model, processor)
     seen: dict[str, Any] = {}
     if config.critic_steps:
         criticized = criticize(corpus, rows, steps=config.critic_steps, seed=config.seed)
         rows, seen = criticized.rows, {"critic": dict(criticized.facts)}
-    check_generation_batch(len(rows), config)
-    check_rewards(rewards, [rows[index] for index in range(0, len(rows), max(1, len(rows) // 32))])
-    check_forward(rows[0], model, processor)
-    if config.use_vllm:
-        bias = {identifier: -100.0 for identifier in vision_token_ids(processor, model.config)}
-        config.generation_kwargs = {**(config.generation_kwargs or {}), "logit_bias": bias}
+    prepare(config, processor, model.config)
+    limit = TimeLimit(config.max_seconds, on_cpu=config.use_cpu)
+    watch = Watch(on_alarm=config.on_alarm, metric=config.early_stop_metric, patience=config.early_stop_patience)
     trainer = SkinGRPOTrainer(
         model=model,
         args=config,
@@ -84,11 +111,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         train_dataset=rows,
         processing_class=processor,
         peft_config=get_peft_config(model_args),
-        callbacks=[TimeLimit(config.max_seconds, on_cpu=config.use_cpu)],
+        rarity=rarity_factors(rows["diagnosis"], config.rarity) if config.rarity else None,
+        callbacks=[limit, watch],
     )
+    trainer.add_callback(CompletionsTable(trainer._logs, every=config.completions_every, rows=TABLE_ROWS))
+    with check("disk"):
+        check_disk(trainer.model, config)
+    if config.use_vllm:
+        with check("vLLM's rollouts agree with the model that trains"):
+            seen["parity"] = asdict(check_parity(trainer, rows))
+    if config.preflight_only:
+        return 0
     result = trainer.train(resume_from_checkpoint=last)
     finite_or_stop(result.training_loss, config.output_dir)
-    facts = {**seen, **result.metrics, "rows": len(rows), "steps": trainer.state.global_step}
+    facts = {
+        **seen,
+        **result.metrics,
+        "compute_seconds": round(limit.spent(), 1),
+        "rows": len(rows),
+        "steps": trainer.state.global_step,
+        "stopped": watch.stopped,
+    }
     inputs = {"corpus": corpus, "model": Path(model_args.model_name_or_path)}
     if choice is not None:
         inputs["curation"] = choice.folder

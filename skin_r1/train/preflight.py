@@ -1,85 +1,209 @@
-"""What is checked before a single step is paid for: the rewards, the rows' length, one forward pass."""
+"""What is checked before a single step is paid for, beside the rows' length and vLLM's rollouts."""
 
-from collections.abc import Mapping, Sequence
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset
+from accelerate import PartialState
 
 from skin_r1.errors import UserError, problem
-from skin_r1.gold import gold_answer
 from skin_r1.models import with_image_parts
+from skin_r1.reading import ParseFailure, parse
+from skin_r1.reward_check.check import check as reward_check
+from skin_r1.reward_check.check import sample
 from skin_r1.rewards import Reward
 
-
-def check_rewards(rewards: Sequence[Reward], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse rewards that do not tell the right answer from an empty one on these rows.
-
-    A reward may leave a row out (None), but one that speaks must pay the gold answer more than the empty text, and
-    the empty text nothing.
-
-    Raises:
-        UserError: naming the reward, the row and both values.
-    """
-    columns = {key: [row[key] for row in rows] for key in rows[0] if key not in ("images", "prompt")}
-    prompts = [row["prompt"] for row in rows]
-    gold = [[{"role": "assistant", "content": gold_answer(row)}] for row in rows]
-    empty = [[{"role": "assistant", "content": ""}] for _ in rows]
-    for reward in rewards:
-        name = getattr(reward, "__name__", repr(reward))
-        right = reward(prompts=prompts, completions=gold, **columns)
-        wrong = reward(prompts=prompts, completions=empty, **columns)
-        for row, good, bad in zip(rows, right, wrong, strict=True):
-            if good is None and bad is None:
-                continue
-            if good is None or bad is None or bad != 0.0 or (row["annotation"] == "dense" and good <= bad):
-                raise problem(
-                    f"the reward {name} does not tell the gold answer from an empty one",
-                    column=name,
-                    found=f"case {row['case_id']}: gold {good}, empty {bad}",
-                    allowed="gold above empty, empty 0",
-                    next_step="skin-r1 rewards check --corpus CORPUS shows every reward on every row",
-                )
+REWARD_ROWS = 32  # on which the rewards are checked
+SAMPLE = 8  # rows of the forward pass, spread over the data
+OPTIMIZER_BYTES = 8  # Adam's two moments in 32 bits
 
 
-def drop_overlong(rows: Dataset, processor: Any, limit: int | None) -> Dataset:
-    """Leave out (never truncate) rows whose prompt, image tokens included, is longer than `limit` tokens.
+@contextmanager
+def check(name: str) -> Iterator[None]:
+    """Say what is checked and how long it took; what fails raises on its own."""
+    started = time.monotonic()
+    yield
+    if PartialState().is_main_process:
+        print(f"preflight: {name}: good ({time.monotonic() - started:.1f} s)", flush=True)
+
+
+def check_rewards(
+    rewards: Sequence[Reward], rows: Any, weights: Sequence[float] | None = None, *, group_size: int = 8
+) -> None:
+    """Refuse rewards that underpay the gold answer or fall for a hack on these very rows; `skin-r1 rewards check` in short.
+
+    Args:
+        rewards: of the run.
+        rows: `datasets.Dataset` of its training rows.
+        weights: of the rewards.
+        group_size: answers to a prompt.
 
     Raises:
-        UserError: no row is left.
+        UserError: with the first faults.
     """
-    if limit is None:
-        return rows
-    kept = rows.filter(lambda row: prompt_length(row, processor) <= limit, desc="measuring prompts")
-    if len(kept) < len(rows):
-        print(f"left out {len(rows) - len(kept)} of {len(rows)} rows: prompts over {limit} tokens", flush=True)
-    if len(kept) == 0:
-        raise UserError(f"every prompt is longer than max_prompt_tokens={limit}; raise it or shrink the images")
-    return kept
+    names = [getattr(reward, "__name__", "") for reward in rewards]
+    result = reward_check(sample(rows, rewards, REWARD_ROWS), rewards, weights, group_size=group_size)
+    if result.faults:
+        raise problem(
+            f"the rewards are not fit to train on: {len(result.faults)} faults on {len(result.rows)} rows",
+            column="reward_funcs",
+            found="; ".join(map(str, result.faults[:3])),
+            allowed="gold answers paid in full, hacks at their honest worth",
+            next_step=f"skin-r1 rewards check --corpus CORPUS --reward_funcs {' '.join(names)} shows each answer's pay",
+        )
 
 
-def prompt_length(row: Mapping[str, Any], processor: Any) -> int:
-    """Tokens of a row's prompt as the trainer will see it, image tokens included."""
-    return int(_inputs(row, processor)["input_ids"].shape[1])
+def check_precision(config: Any) -> None:
+    """Refuse 16-bit floats, and bfloat16 where the hardware has none.
+
+    Raises:
+        UserError: naming the key.
+    """
+    if config.fp16:
+        raise problem(
+            "half precision overflows in the vision towers and soft caps of current models",
+            column="fp16",
+            found=True,
+            allowed="bf16: true on a GPU, or neither (float32)",
+        )
+    if config.bf16 and not config.use_cpu and torch.cuda.is_available() and not torch.cuda.is_bf16_supported():
+        raise problem(
+            "this GPU has no bfloat16",
+            column="bf16",
+            found=torch.cuda.get_device_name(),
+            allowed="compute capability 8.0 or newer (A100, L4, H100)",
+            next_step="set bf16: false",
+        )
 
 
-def check_forward(row: Mapping[str, Any], model: Any, processor: Any) -> None:
-    """One forward pass: image tokens in the prompt equal the image features, and the logits are finite.
+def check_template(processor: Any) -> None:
+    """Refuse a chat template that writes into the answer: completions would lack what it wrote, and none would parse.
+
+    Raises:
+        UserError: the generation prompt opens `<think>`, or prompts are padded on the wrong side.
+    """
+    messages = [{"role": "user", "content": [{"type": "text", "text": "x"}]}]
+    asked = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    if "<think>" in asked.rpartition("x")[2]:
+        raise problem(
+            "the chat template opens <think> itself, so no completion holds it and every reward is 0",
+            column="chat_template",
+            found=asked.rpartition("x")[2],
+            allowed="a generation prompt without <think>",
+            next_step="take the instruct variant of the model, or remove <think> from the template's generation prompt",
+        )
+    if processor.tokenizer.padding_side != "left":
+        processor.tokenizer.padding_side = "left"  # completions must follow their prompts without a gap
+
+
+def check_images(rows: Any, model: Any, processor: Any) -> None:
+    """One forward pass over a few rows at once: image tokens equal image features, and the logits are finite.
+
+    Args:
+        rows: with `prompt` and `images`; a few, spread over the data, so that sizes and numbers of images mix.
+        model, processor: as they will train.
 
     Raises:
         UserError: they do not match, or the logits are not finite.
     """
+    step = max(1, len(rows) // SAMPLE)
+    some = [rows[index] for index in range(0, len(rows), step)][:SAMPLE]
     try:
         with torch.inference_mode():
-            logits = model(**_inputs(row, processor).to(model.device)).logits
-    except ValueError as error:
-        raise problem("image tokens and image features do not match", found=str(error)) from error
-    if not bool(torch.isfinite(logits).all()):
-        raise UserError(f"the model's logits are not finite on case {row['case_id']}; check the checkpoint and dtype")
+            inputs = batch_of(some, processor).to(model.device)
+            logits = model(**inputs).logits  # [rows, tokens, vocabulary]
+    except (ValueError, RuntimeError) as error:
+        raise problem(
+            "the model cannot take these rows: image tokens and image features do not match",
+            found=str(error).splitlines()[0],
+            allowed="as many image tokens in the prompt as the vision tower makes features",
+            next_step="check that processor and model are of the same checkpoint",
+        ) from error
+    broken = ~torch.isfinite(logits[inputs["attention_mask"].bool()]).all()
+    if bool(broken):
+        raise UserError("the model's logits are not finite on these rows; check the checkpoint and bf16")
 
 
-def _inputs(row: Mapping[str, Any], processor: Any) -> Any:
-    messages = with_image_parts(row["prompt"], len(row["images"]))
-    text = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    images = [[image.convert("RGB") for image in row["images"]]] if row["images"] else None
-    return processor(text=[text], images=images, return_tensors="pt")
+def batch_of(rows: Sequence[Mapping[str, Any]], processor: Any) -> Any:
+    """Prompts and images of rows as one padded batch of tensors."""
+    texts = [
+        processor.apply_chat_template(
+            with_image_parts(row["prompt"], len(row["images"])), tokenize=False, add_generation_prompt=True
+        )
+        for row in rows
+    ]
+    images = [[image.convert("RGB") for image in row["images"]] for row in rows]
+    return processor(text=texts, images=images if any(images) else None, padding=True, return_tensors="pt")
+
+
+def check_completions(rows: Any, file: Path) -> None:
+    """Refuse to fine-tune on completions that the reader of rewards and evaluation would not read.
+
+    Raises:
+        UserError: naming the first such row.
+    """
+    for number, completion in enumerate(rows["completion"]):
+        read = parse(completion[-1])
+        if isinstance(read, ParseFailure):
+            raise problem(
+                "a completion does not follow the answer format",
+                file=file,
+                row=number,
+                column="completion",
+                found=read.reason,
+                allowed="<think>...</think> and one JSON object",
+                next_step="make the rationales with skin-r1 distill",
+            )
+
+
+def check_groups(config: Any, names: Sequence[str]) -> None:
+    """Refuse a group that is divided over processes where a reward compares the answers of a group.
+
+    Raises:
+        UserError: naming the key.
+    """
+    local = config.per_device_train_batch_size * config.steps_per_generation
+    if any(name.endswith("novelty_reward") for name in names) and local % config.num_generations:
+        raise problem(
+            "novelty_reward compares the answers to one prompt, which these sizes divide over processes",
+            column="per_device_train_batch_size",
+            found=f"{local} answers on each process",
+            allowed=f"a multiple of num_generations ({config.num_generations})",
+        )
+
+
+def check_disk(model: Any, config: Any) -> None:
+    """Refuse a run whose checkpoints do not fit on the disk.
+
+    A checkpoint holds what trains, or the whole model without adapters, in its own type, and Adam's moments (8 bytes a
+    trained parameter); the end adds the weights once more.
+
+    Raises:
+        UserError: with what is needed and what is free.
+    """
+    folder, adapters = Path(config.output_dir), hasattr(model, "peft_config")
+    sizes = [(p.requires_grad, getattr(p, "ds_numel", p.numel()), p.element_size()) for p in model.parameters()]
+    trained = sum(count for trains, count, _ in sizes if trains)
+    weights = sum(count * width for trains, count, width in sizes if trains or not adapters)
+    kept = (
+        0 if config.save_strategy == "no" else (config.save_total_limit or 10) + 1
+    )  # a new one is written before one goes
+    each = weights + (0 if config.save_only_model else OPTIMIZER_BYTES * trained)
+    need, free = kept * each + weights, shutil.disk_usage(_existing(folder)).free
+    if need > free:
+        raise problem(
+            "the checkpoints of this run do not fit on the disk",
+            file=folder,
+            column="save_total_limit",
+            found=f"{free / 2**30:.1f} GiB free",
+            allowed=f"{need / 2**30:.1f} GiB for {kept} checkpoints and the final weights",
+            next_step="lower save_total_limit, set save_only_model: true, or give another output_dir",
+        )
+
+
+def _existing(folder: Path) -> Path:
+    return next(each for each in (folder.resolve(), *folder.resolve().parents) if each.exists())

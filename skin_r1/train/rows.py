@@ -1,5 +1,6 @@
 """Which rows of a corpus a GRPO run trains on."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import chain, cycle, islice
 from pathlib import Path
@@ -12,6 +13,8 @@ from skin_r1.case import load_corpus
 from skin_r1.errors import problem
 from skin_r1.reading import messages_for
 from skin_r1.train.bands import Choice, chosen_cases
+
+MOST_RARITY = 4.0
 
 
 def training_rows(
@@ -67,6 +70,24 @@ def _balanced(indices: Sequence[int], diagnoses: Sequence[str], seed: int) -> li
         by_diagnosis.setdefault(diagnoses[index], []).append(index)
     turns = zip(*(cycle(by_diagnosis[name]) for name in sorted(by_diagnosis)), strict=False)
     return list(islice(chain.from_iterable(turns), len(indices)))
+
+
+def rarity_factors(diagnoses: Sequence[str], power: float) -> dict[str, float]:
+    """Factor of the advantages of each diagnosis: its number of cases to the minus `power`, with mean 1 over the cases.
+
+    The long tail is seldom drawn and its answers are seldom right, so its few advantages drown. A factor is at most
+    `MOST_RARITY` and at least its inverse before the mean is set to 1, or a diagnosis with one case would decide a step.
+    The rewards stay as they are: scaling them would be undone where they are divided by the spread of their group.
+
+    Args:
+        diagnoses: of the training rows.
+        power: 0 gives 1 for all, 0.5 the inverse root, 1 the inverse of the frequency.
+    """
+    counts = Counter(diagnoses)
+    usual = len(diagnoses) / len(counts)
+    raw = {slug: min(MOST_RARITY, max(1 / MOST_RARITY, (count / usual) ** -power)) for slug, count in counts.items()}
+    mean = sum(raw[slug] * count for slug, count in counts.items()) / len(diagnoses)
+    return {slug: factor / mean for slug, factor in sorted(raw.items())}
 
 
 def check_generation_batch(rows: int, config: Any) -> None:

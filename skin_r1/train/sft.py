@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-from accelerate import PartialState
-from trl import ModelConfig, SFTTrainer, get_peft_config
+from trl import ModelConfig, get_peft_config
 
 from skin_r1.errors import problem
 from skin_r1.recipe import read_recipe
+from skin_r1.train.checkpoints import check_resumable
 from skin_r1.train.clock import TimeLimit
 from skin_r1.train.config import SkinSFTConfig
+from skin_r1.train.lengths import drop_overlong
+from skin_r1.train.preflight import check, check_completions, check_disk, check_images, check_precision
 from skin_r1.train.run import checkpoint_to_resume, fingerprint, finite_or_stop, load_for_training, save
+from skin_r1.train.start import start_folder
+from skin_r1.train.trainer import SkinSFTTrainer
 
 ABOUT = """Fine-tune a vision-language model on rationales that `skin-r1 distill` wrote.
 
@@ -49,18 +53,21 @@ def texts(rationales: datasets.Dataset) -> list[str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Train; returns 0. See `ABOUT`."""
     config, model_args = read_recipe((SkinSFTConfig, ModelConfig), argv, prog="skin-r1 sft", about=ABOUT)
-    rationales = Path(config.rationales)
+    rationales, output_dir = Path(config.rationales), Path(config.output_dir)
+    with check("settings"):
+        check_precision(config)
+        check_resumable(config)
     train = load_rationales(rationales, "train")
     validation = load_rationales(rationales, "validation") if config.eval_strategy != "no" else None
-    output_dir = Path(config.output_dir)
-    if model_args.model_name_or_path == "tiny":
+    with check(f"{len(train)} completions follow the answer format"):
+        check_completions(train, rationales / "train.parquet")
+
+    def build(folder: Path) -> None:
         from skin_r1.tiny import build_tiny
 
-        base = output_dir / "base"
-        with PartialState().main_process_first():
-            if not (base / "manifest.json").is_file():
-                build_tiny(base, texts(train), seed=config.seed, image_size=config.tiny_image_size)
-        model_args.model_name_or_path = str(base)
+        build_tiny(folder, texts(train), seed=config.seed, image_size=config.tiny_image_size)
+
+    model_args.model_name_or_path = start_folder(str(model_args.model_name_or_path), output_dir, build)
     identity: dict[str, Any] = {
         "stage": "sft",
         "model": fingerprint(model_args.model_name_or_path),
@@ -69,18 +76,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     last = checkpoint_to_resume(output_dir, identity)
     model, processor = load_for_training(model_args, config, last)
-    trainer = SFTTrainer(
+    with check("length of the rows"):
+        train = drop_overlong(train, processor, config.max_row_tokens, key="max_row_tokens")
+    with check("image tokens equal image features"):
+        check_images(train, model, processor)
+    limit = TimeLimit(config.max_seconds, on_cpu=config.use_cpu)
+    trainer = SkinSFTTrainer(
         model=model,
         args=config,
         train_dataset=train,
         eval_dataset=validation,
         processing_class=processor,
         peft_config=get_peft_config(model_args),
-        callbacks=[TimeLimit(config.max_seconds, on_cpu=config.use_cpu)],
+        callbacks=[limit],
     )
+    with check("disk"):
+        check_disk(trainer.model, config)
+    if config.preflight_only:
+        return 0
     result = trainer.train(resume_from_checkpoint=last)
     finite_or_stop(result.training_loss, config.output_dir)
-    facts = {**result.metrics, "rows": len(train), "steps": trainer.state.global_step}
+    facts = {
+        **result.metrics,
+        "compute_seconds": round(limit.spent(), 1),
+        "rows": len(train),
+        "steps": trainer.state.global_step,
+    }
     inputs = {"rationales": rationales, "model": Path(model_args.model_name_or_path)}
     save(trainer, processor, config, kind="sft checkpoint", inputs=inputs, facts=facts)
     return 0

@@ -1,30 +1,85 @@
-"""TRL's GRPO trainer with what it lacks: right image prompts for vLLM, and nothing computed that teaches nothing."""
+"""TRL's trainers with what they lack: rates for each part of the model, exact resume, right rollouts, metrics of groups."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from trl import GRPOTrainer
+from accelerate.utils import gather_object
+from trl import SFTTrainer
 from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
 
-from skin_r1.train.rollouts import one_placeholder_per_image
+from skin_r1.train.completions import case_columns
+from skin_r1.train.groups import group_metrics, zero_variance_share
+from skin_r1.train.parameters import parts_of, split_rates
+from skin_r1.train.resume import ExactResume
+from skin_r1.train.rollouts import RolloutTrainer
 
 
-class SkinGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
-    """TRL's trainer, with image prompts handed to vLLM as it expects them, and less to compute.
+class PartRates:
+    """Mixed into a trainer: the vision tower and the projector learn at rates of their own (`TowerKeys.rates`)."""
 
-    TRL 1.16 gives vLLM the ids that the processor has already expanded (one placeholder per image feature) together
-    with the image, and vLLM expands them again: the prompt is silently corrupted (trl#6294, fix proposed in trl#6718).
-    One placeholder per image restores equal prompts. Remove with the first TRL release that has the fix.
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """The trainer's optimizer, its groups divided by the parts' rates."""
+        made = getattr(self, "optimizer", None) is not None
+        optimizer: torch.optim.Optimizer = super().create_optimizer(model)  # type: ignore[misc]
+        rates = self.args.rates()  # type: ignore[attr-defined]
+        if rates and not made:
+            split_rates(optimizer, parts_of(model if model is not None else self.model), rates)  # type: ignore[attr-defined]
+        return optimizer
 
-    And without the rows that teach nothing: where all answers to a prompt are paid alike, their advantage is 0 and so is
-    their gradient, yet TRL runs them forward and backward. On a confident model that is two rows of three.
+
+class SkinSFTTrainer(PartRates, ExactResume, SFTTrainer):  # type: ignore[misc]
+    """TRL's trainer with rates for each part of the model, and exact resume."""
+
+
+class SkinGRPOTrainer(PartRates, ExactResume, RolloutTrainer):  # type: ignore[misc]
+    """TRL's trainer with rates for each part, exact resume, right rollouts by vLLM, and less to compute.
+
+    What is less: where all answers to a prompt are paid alike, their advantage is 0 and so is their gradient, yet TRL runs
+    them forward and backward. On a confident model that is two rows of three.
+
+    What is more: the rewards of each family, band of skin types and malignancy are logged, and the share of groups without
+    spread as `groups/zero_std` (TRL's `frac_reward_zero_std` is the whole batch's where rewards are normalised first); and
+    `rarity`, a factor on the advantages of each diagnosis, lifts the long tail.
     """
 
-    def _generate_single_turn(self, prompt_ids: list[list[int]], images: Any, *args: Any, **kwargs: Any) -> Any:
-        if self.use_vllm and images is not None:
-            placeholder: Any = self._image_pad_token_id
-            prompt_ids = [one_placeholder_per_image(ids, placeholder) for ids in prompt_ids]
-        return super()._generate_single_turn(prompt_ids, images, *args, **kwargs)
+    def __init__(self, *args: Any, rarity: Mapping[str, float] | None = None, **kwargs: Any) -> None:
+        """Take TRL's arguments.
+
+        Args:
+            args, kwargs: of `trl.GRPOTrainer`.
+            rarity: diagnosis -> factor of its advantages (`skin_r1.train.rows.rarity_factors`); None scales nothing.
+        """
+        self.rarity = rarity or {}
+        super().__init__(*args, **kwargs)
+
+    def _calculate_rewards(self, inputs: list[dict[str, Any]], *args: Any) -> torch.Tensor:
+        paid: torch.Tensor = super()._calculate_rewards(inputs, *args)  # [rows of all processes, rewards]
+        mode = "train" if self._training() else "eval"
+        metrics = self._metrics[mode]
+        facts = gather_object([(row.get("diagnosis"), row.get("skin_type")) for row in inputs])
+        truths, skin_types = zip(*facts, strict=True)
+        for name, value in group_metrics(truths, skin_types, paid, self.reward_func_names).items():
+            metrics[name].append(value)
+        generations = self.num_generations if mode == "train" else self.num_generations_eval
+        metrics["groups/zero_std"].append(zero_variance_share(paid, self.reward_weights, int(generations or 1)))
+        config: Any = self.args
+        if config.completions_every:
+            for name, column in case_columns(inputs, mode, images=config.log_images).items():
+                self._log_completion_extra(name, column)
+        return paid
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        output: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        if self.rarity:
+            factors = [self.rarity.get(row["diagnosis"], 1.0) for row in inputs]
+            advantages = output["advantages"]  # [rows] or [rows, tokens]
+            scale = torch.tensor(factors, device=advantages.device, dtype=advantages.dtype)
+            output["advantages"] = advantages * scale.reshape(-1, *[1] * (advantages.dim() - 1))
+        return output
+
+    def _training(self) -> bool:
+        return bool(self.model is not None and self.model.training)
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Any:
         # Only where the loss is a sum over tokens with a divisor of its own may rows be left out unnoticed.
