@@ -1,8 +1,10 @@
 """The right answer of a case by its own annotation: what every reward must pay in full."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
+from skin_r1.claims import claims
 from skin_r1.concepts import concept_name, excluded_by
 from skin_r1.differentials import neighbors
 from skin_r1.ontology import load_ontology
@@ -34,9 +36,7 @@ def gold_malignancy(row: Mapping[str, Any]) -> str:
 
 def gold_reasoning(row: Mapping[str, Any]) -> str:
     """The reasoning of the gold answer."""
-    tree = load_ontology()
-    names = [concept_name(slug) for slug in gold_findings(row)]
-    return reasoning(names, tree.name(row["diagnosis"]), [tree.name(slug) for slug in gold_differential(row)])
+    return reasoning(gold_findings(row), row["diagnosis"], list(gold_differential(row)))
 
 
 def gold_findings(row: Mapping[str, Any]) -> list[str]:
@@ -78,12 +78,24 @@ def answer_of(diagnosis: str, malignancy: str, findings: Sequence[str], others: 
     """
     tree = load_ontology()
     names = [concept_name(slug) for slug in findings]
-    think = reasoning(names, tree.name(diagnosis), [tree.name(slug) for slug in others])
+    think = reasoning(findings, diagnosis, others)
     return render(think, names, [tree.name(slug) for slug in others], tree.name(diagnosis), malignancy)
 
 
 def reasoning(findings: Sequence[str], diagnosis: str, others: Sequence[str]) -> str:
-    """A sentence for each finding, then the conclusion, then what is set aside; all are names."""
-    seen = [f"{name[0].upper()}{name[1:]} is seen." for name in findings] or ["No marked finding is seen."]
-    aside = [f"Less likely: {', '.join(others)}."] if others else []
-    return " ".join([*seen, f"This is {diagnosis}.", *aside])
+    """A sentence for each finding, then the conclusion, then what is set aside; all are slugs."""
+    names = [concept_name(slug) for slug in findings]
+    seen = [f"{name[0].upper()}{name[1:]} is seen." for name in names] or ["No marked finding is seen."]
+    aside = [f"Less likely: {', '.join(map(said_name, others))}."] if others else []
+    return " ".join([*seen, f"This is {said_name(diagnosis)}.", *aside])
+
+
+@cache
+def said_name(diagnosis: str) -> str:
+    """The preferred name, or the first synonym that a reader takes for the diagnosis: "scar" alone names a finding."""
+    node = load_ontology().nodes[diagnosis]
+    return next((name for name in (node.name, *node.synonyms) if _concludes(name, diagnosis)), node.name)
+
+
+def _concludes(name: str, diagnosis: str) -> bool:
+    return [(claim.slug, claim.kind) for claim in claims(f"This is {name}.")] == [(diagnosis, "diagnosis")]

@@ -2,24 +2,25 @@
 
 from collections.abc import Mapping
 from functools import cache
-from types import MappingProxyType
 
 from skin_r1.concepts import excluded_by, expectations, measured_expectations
 
 LEAST_IMAGES = 10  # fewer images of a diagnosis say nothing
 
 
-@cache
 def usual_findings(diagnosis: str) -> Mapping[str, tuple[float, float]]:
     """Finding -> (P(finding | diagnosis), upper end of its 95 % interval), where enough images were looked at."""
-    return MappingProxyType(
-        {
-            finding: (count.rate, count.interval()[1])
-            for table in (measured_expectations(), expectations())  # what people marked wins
-            for (slug, finding), count in table.items()
-            if slug == diagnosis and count.total >= LEAST_IMAGES
-        }
-    )
+    return _usual().get(diagnosis, {})
+
+
+@cache
+def _usual() -> Mapping[str, Mapping[str, tuple[float, float]]]:
+    out: dict[str, dict[str, tuple[float, float]]] = {}
+    for table in (measured_expectations(), expectations()):  # what people marked wins
+        for (slug, finding), count in table.items():
+            if count.total >= LEAST_IMAGES:
+                out.setdefault(slug, {})[finding] = count.rate, count.interval()[1]
+    return out
 
 
 @cache

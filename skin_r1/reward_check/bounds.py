@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import Any, Literal
 
+from skin_r1.gold import gold_findings
 from skin_r1.rewards import Reward
 
 Judges = Literal[
@@ -111,7 +112,7 @@ def full_pay(what: Judges, row: Mapping[str, Any]) -> bool:
         ranked = sorted(row["differential"], key=lambda item: -item["weight"])
         return not ranked or ranked[0]["diagnosis"] == row["diagnosis"]
     if what == "agreement":
-        return bool(row["concepts_present"]) or row["annotation"] != "dense"
+        return bool(gold_findings(row))
     return what != "anything"
 
 

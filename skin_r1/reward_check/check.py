@@ -9,6 +9,7 @@ from inspect import signature
 from statistics import fmean
 from typing import Any
 
+from skin_r1.reading import messages_for
 from skin_r1.reward_check.bounds import FORM, Judges, judges
 from skin_r1.reward_check.groups import SIZE, Spread, simulate, templates
 from skin_r1.reward_check.judge import Fault, blind_notes, contract, dull, fault, templated
@@ -80,6 +81,7 @@ def check(
     Raises:
         UserError: a reward raises, or pays something that is no number.
     """
+    rows = [{"prompt": messages_for(row)} | dict(row) for row in rows]
     cases = scenes(rows, seed)
     kinds = kinds_for(cases)
     texts = {kind.name: tuple(kind.make(case) for case in cases) for kind in kinds}

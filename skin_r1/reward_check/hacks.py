@@ -3,8 +3,7 @@
 import json
 from collections.abc import Callable
 
-from skin_r1.concepts import concept_name
-from skin_r1.gold import answer_of, gold_answer, reasoning
+from skin_r1.gold import answer_of, gold_answer, reasoning, said_name
 from skin_r1.ontology import load_ontology
 from skin_r1.reading import MAX_FINDINGS, messages_for, render
 from skin_r1.reward_check.scene import Scene
@@ -22,15 +21,14 @@ def all_findings(scene: Scene) -> str:
 
 def all_in_prose(scene: Scene) -> str:
     """Asserts as many in the reasoning, where nobody counts; the JSON is the gold one."""
-    names = [concept_name(slug) for slug in scene.blind.findings[:MAX_FINDINGS]]
-    return scene.split(reasoning(names, load_ontology().name(scene.diagnosis), []))
+    return scene.split(reasoning(scene.blind.findings[:MAX_FINDINGS], scene.diagnosis, []))
 
 
 def two_at_once(scene: Scene) -> str:
     """The right name and its rival's."""
     tree = load_ontology()
     both = f"{tree.name(scene.diagnosis)} or {tree.name(rival(scene))}"
-    return scene.split(reasoning([concept_name(slug) for slug in scene.findings], both, []), diagnosis=both)
+    return scene.split(scene.think.replace(said_name(scene.diagnosis), both, 1), diagnosis=both)
 
 
 def homoglyphs(scene: Scene) -> str | None:
@@ -59,9 +57,8 @@ def padded(scene: Scene) -> str:
 def self_praise(scene: Scene) -> str:
     """The rival, and a word to the judge."""
     tree, slug = load_ontology(), rival(scene)
-    name = tree.name(slug)
-    think = f"{reasoning([concept_name(slug) for slug in scene.findings], name, [])} {PRAISE}"
-    return scene.split(think, diagnosis=name, malignancy=str(tree.malignancy(slug)), others=())
+    think = f"{reasoning(scene.findings, slug, [])} {PRAISE}"
+    return scene.split(think, diagnosis=tree.name(slug), malignancy=str(tree.malignancy(slug)), others=())
 
 
 def name_alone(scene: Scene) -> str:

@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from inspect import isawaitable
+from inspect import isawaitable, signature
 from math import isfinite
 from typing import Any
 
 from skin_r1.errors import problem
-from skin_r1.reading import messages_for
 from skin_r1.rewards import Reward
 
 Paid = tuple[float | None, ...]
@@ -26,7 +25,7 @@ def pay(reward: Reward, kind: str, rows: Sequence[Mapping[str, Any]], answers: S
     Args:
         reward: synchronous or not.
         kind: what to call the answers in an error.
-        rows: Case rows; all their columns are handed over but `prompt`.
+        rows: Case rows with their `prompt`; all columns are handed over.
         answers: texts.
 
     Raises:
@@ -53,13 +52,12 @@ def pay(reward: Reward, kind: str, rows: Sequence[Mapping[str, Any]], answers: S
 
 
 def _call(reward: Reward, rows: Sequence[Mapping[str, Any]], answers: Sequence[str]) -> Any:
-    columns = {
-        key: [row[key] for row in rows] for key in rows[0] if key not in ("prompt", "completion", "completion_ids")
-    }
+    columns: dict[str, Any] = {key: [row[key] for row in rows] for key in rows[0] if key != "prompt"}
+    if "completion_ids" in signature(reward).parameters:
+        columns["completion_ids"] = [list(answer.encode()) for answer in answers]
     values: Any = reward(
-        prompts=[row["prompt"] if "prompt" in row else messages_for(row) for row in rows],
+        prompts=[row["prompt"] for row in rows],
         completions=[[{"role": "assistant", "content": answer}] for answer in answers],
-        completion_ids=[list(answer.encode()) for answer in answers],
         trainer_state=None,
         log_extra=_unlogged,
         log_metric=_unlogged,

@@ -4,7 +4,7 @@ from functools import cache
 
 from skin_r1.concepts import concept_name
 from skin_r1.differentials import neighbors
-from skin_r1.gold import gold_findings, gold_reasoning
+from skin_r1.gold import gold_findings, gold_reasoning, said_name
 from skin_r1.ontology import load_ontology
 from skin_r1.reading import MAX_DIFFERENTIAL
 from skin_r1.reward_check.scene import HARMFUL, Scene
@@ -17,10 +17,9 @@ def reworded(scene: Scene) -> str:
     tree = load_ontology()
     findings = scene.findings[::-1]
     seen = [f"The lesion shows {concept_name(slug)}." for slug in findings] or ["There is nothing that stands out."]
-    name = tree.name(scene.diagnosis)
     synonyms = [text for text in tree.nodes[scene.diagnosis].synonyms if tree.lookup(text) == scene.diagnosis]
-    think = " ".join([*seen, f"This fits {name} best."])
-    return scene.split(think, findings=findings, diagnosis=synonyms[0] if synonyms else name)
+    think = " ".join([*seen, f"This fits {said_name(scene.diagnosis)} best."])
+    return scene.split(think, findings=findings, diagnosis=next(iter(synonyms), tree.name(scene.diagnosis)))
 
 
 def sibling(scene: Scene) -> str | None:
@@ -32,8 +31,13 @@ def sibling(scene: Scene) -> str | None:
 
 def other_family(scene: Scene) -> str | None:
     """Named, reasoned and graded as a diagnosis of another part of the tree, of the same malignancy."""
-    far = _far(scene.diagnosis)
-    return _instead(scene, scene.random.choice(far)) if far else None
+    tree, truth = load_ontology(), scene.diagnosis
+    near = {edge.b for edge in neighbors(truth)}
+    named = [slug for slug, node in tree.nodes.items() if node.level == "diagnosis" and slug not in near]
+    scene.random.shuffle(named)
+    alike = (slug for slug in named if tree.malignancy(slug) == tree.malignancy(truth))
+    far = next((slug for slug in alike if not tree.hierarchical_credit(slug, truth)), None)
+    return _instead(scene, far) if far else None
 
 
 def opposite(scene: Scene) -> str:
@@ -60,7 +64,7 @@ def one_absent(scene: Scene) -> str | None:
 def prose_denies(scene: Scene) -> str | None:
     """Each finding is not seen, says the reasoning; the JSON lists them."""
     denied = " ".join(f"There is no {concept_name(slug)}." for slug in scene.findings)
-    return scene.split(f"{denied} This is {load_ontology().name(scene.diagnosis)}.") if denied else None
+    return scene.split(f"{denied} This is {said_name(scene.diagnosis)}.") if denied else None
 
 
 def json_silent(scene: Scene) -> str | None:
@@ -70,8 +74,8 @@ def json_silent(scene: Scene) -> str | None:
 
 def prose_silent(scene: Scene) -> str | None:
     """The findings stand in the JSON alone."""
-    name = load_ontology().name(scene.diagnosis)
-    return scene.split(f"The picture is as one would expect it. This is {name}.") if scene.findings else None
+    think = f"The picture is as one would expect it. This is {said_name(scene.diagnosis)}."
+    return scene.split(think) if scene.findings else None
 
 
 def other_prose(scene: Scene) -> str | None:
@@ -120,20 +124,6 @@ def siblings(diagnosis: str) -> tuple[str, ...]:
     tree = load_ontology()
     parent = tree.nodes[diagnosis].parent
     return tuple(slug for slug in tree.children(parent) if slug != diagnosis) if parent else ()
-
-
-@cache
-def _far(diagnosis: str) -> tuple[str, ...]:
-    tree = load_ontology()
-    near = {diagnosis, *(edge.b for edge in neighbors(diagnosis))}
-    return tuple(
-        slug
-        for slug, node in tree.nodes.items()
-        if node.level == "diagnosis"
-        and slug not in near
-        and tree.malignancy(slug) == tree.malignancy(diagnosis)
-        and not tree.hierarchical_credit(slug, diagnosis)
-    )
 
 
 def _instead(scene: Scene, diagnosis: str) -> str:
