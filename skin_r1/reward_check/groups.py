@@ -38,7 +38,7 @@ class Spread:
 
     Attributes:
         mixture: key of `MIXTURES`.
-        reward: its name, or `SUM` for the weighted sum that the advantage is made of.
+        reward: its name, or `SUM` for the weighted sum that the advantage is made of, divided by the sum of the weights.
         groups: in how many of them it spoke.
         alike: share of these that were paid alike, in [0, 1].
         mean: mean pay.
@@ -88,8 +88,9 @@ def simulate(
             rows += [sample[at].row] * size
             answers += [str(texts[kind][at]) for kind in drawn]
         paid = {name: pay(reward, f"{mixture} group", rows, answers) for name, reward in rewards.items()}
+        whole = sum(map(abs, weights)) or 1.0
         paid[SUM] = tuple(
-            sum(weight * (values[at] or 0.0) for weight, values in zip(weights, paid.values(), strict=True))
+            sum(weight * (values[at] or 0.0) for weight, values in zip(weights, paid.values(), strict=True)) / whole
             for at in range(len(answers))
         )
         out += [_spread(mixture, name, values, size) for name, values in paid.items()]

@@ -79,6 +79,6 @@ def kinds_for(sample: Sequence[Scene]) -> tuple[Kind, ...]:
     named = sample[0].blind.diagnoses
     about = "the commonest {0} diagnosis with the commonest findings, whatever the case"
     return KINDS + tuple(
-        Kind(f"blind {malignancy}", "chance", about.format(malignancy), hacks.blind(slug))
+        Kind(f"all {malignancy}", "chance", about.format(malignancy), hacks.blind(slug))
         for malignancy, slug in named.items()
     )
