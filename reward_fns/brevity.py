@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from reward_fns.answers import Completion, answers
+from reward_fns.answers import Answer, Completion, answers
 
 LEAST, MOST, END = 6, 220, 440  # words
+LONGEST = 10  # characters of a word and the space behind it, at most: a text without spaces has an end too
 
 
 def brevity_reward(
@@ -13,17 +14,13 @@ def brevity_reward(
 ) -> list[float | None]:
     """1 for reasoning of 6 to 220 words; below it grows linearly with the words, above it falls linearly to 0 at 440.
 
-    The band is ours: a composed rationale has 10 to 120 words. Words are counted once per sentence that says something
-    new: a sentence repeated to fill the band counts once. A text that does not parse scores 0.
+    The band is ours: a composed rationale has 10 to 120 words. What fills the lower end are different words: one that is
+    repeated, in whatever case or with whatever mark or number, counts once. At the upper end every word counts, and so does
+    every tenth character. A text that does not parse scores 0.
     """
-    return [0.0 if answer is None else _score(answer.reading.think) for answer in answers(completions)]
+    return [0.0 if answer is None else _score(answer) for answer in answers(completions)]
 
 
-def _score(think: str) -> float:
-    every = len(think.split())
-    fresh = len([word for sentence in {s.strip() for s in think.split(".")} for word in sentence.split()])
-    return min(fresh / LEAST, _end(every), 1.0)
-
-
-def _end(words: int) -> float:
-    return max(0.0, (END - words) / (END - MOST))
+def _score(answer: Answer) -> float:
+    every = max(len(answer.words), len(answer.think) // LONGEST)
+    return min(len(set(answer.words)) / LEAST, max(0.0, (END - every) / (END - MOST)), 1.0)

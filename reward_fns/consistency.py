@@ -1,15 +1,17 @@
 """Do the reasoning, the answer's findings, its diagnosis and its malignancy agree with each other?"""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from reward_fns.answers import Answer, Completion, answers
 from reward_fns.expected import RARE, usual_findings
 from skin_r1.distill.checks.conclusion import conclusion_fault
-from skin_r1.distill.checks.prose import Prose
 from skin_r1.ontology import load_ontology
 
 UNSAID = 0.5  # the reasoning names no diagnosis: nothing contradicts the answer, nothing leads to it
+# What stands between two diagnoses of one conclusion.
+_JOINED = re.compile(r"(?:[\s,/&+|]|\b(?:or|and|versus|vs|also|either|an?|the)\b\.?)+", re.IGNORECASE)
 
 
 def consistency_reward(
@@ -25,9 +27,9 @@ def consistency_reward(
        (upper end of the 95 % interval at or above 0.05); left out where they know none of them.
 
     An answer without any finding has no grounds: 1 and 3 are 0. The conclusion counts 1 when the reasoning concludes the
-    diagnosis of the JSON, what it is a kind of or one of its kinds; 0.5 when it names none; 0 when it concludes another
-    one, turns the answer down, or calls it by another malignancy. A text that does not parse, or names a diagnosis
-    unknown to the ontology, scores 0.
+    diagnosis of the JSON, what it is a kind of or one of its kinds; 0.5 when it names none, names two in one breath, or only
+    asks or supposes; 0 when it concludes another one, turns the answer down, or calls it by another malignancy. A text that
+    does not parse, or names a diagnosis unknown to the ontology, scores 0.
     """
     return [0.0 if answer is None else _score(answer) for answer in answers(completions)]
 
@@ -43,14 +45,17 @@ def _score(answer: Answer) -> float:
     known = [usual[finding][1] >= RARE for finding in answer.asserted if finding in usual]
     if known or not union:
         agreements.append(sum(known) / len(known) if known else 0.0)
-    return (1.0 if _concluded(answer.prose, named) else UNSAID) * sum(agreements) / len(agreements)
+    return (1.0 if _concluded(answer, named) else UNSAID) * sum(agreements) / len(agreements)
 
 
-def _concluded(prose: Prose, answer: str) -> bool:
-    """True where a diagnosis is concluded, or the last one named is the answer, alone in its clause: "so melanoma"."""
-    named = [claim for claim in prose.claims if claim.kind == "diagnosis"]
-    if not named or any(claim.stance in ("concluded", "leaning") for claim in named):
-        return bool(named)
-    last, tree = named[-1], load_ontology()
-    alone = last.stance == "weighed" and not last.question and sum(c.clause == last.clause for c in named) == 1
-    return alone and (last.slug in tree.path(answer) or answer in tree.path(last.slug))
+def _concluded(answer: Answer, named: str) -> bool:
+    """True where one diagnosis is concluded, or the last one named is the answer, alone in its clause: "so melanoma"."""
+    claims = [claim for claim in answer.prose.claims if claim.kind == "diagnosis"]
+    for claim, after in zip(claims, [*claims, None][1:], strict=True):
+        if claim.stance in ("concluded", "leaning") and answer.stands(claim):
+            return after is None or not _JOINED.fullmatch(answer.think, claim.end, after.start)
+    if not claims or any(claim.stance in ("concluded", "leaning") for claim in claims):
+        return False
+    last, tree = claims[-1], load_ontology()
+    alone = last.stance == "weighed" and answer.stands(last) and sum(c.clause == last.clause for c in claims) == 1
+    return alone and (last.slug in tree.path(named) or named in tree.path(last.slug))

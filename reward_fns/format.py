@@ -9,9 +9,9 @@ from reward_fns.answers import Completion, answers
 def format_reward(
     prompts: Sequence[Any] | None = None, completions: Sequence[Completion] = (), **columns: Any
 ) -> list[float | None]:
-    """1 where `skin_r1.reading.parse` accepts the completion, else 0. Give it a small weight: it saturates first.
+    """1 where `skin_r1.reading.parse` accepts the completion and its reasoning has a word, else 0.
 
-    It also gates all the others: what does not parse is paid 0 by every reward.
+    Give it a small weight: it saturates first. It also gates all the others: what does not parse is paid 0 by every reward.
 
     >>> format_reward(completions=["melanoma"])
     [0.0]

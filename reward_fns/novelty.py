@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from string import digits
 from typing import Any
 
 from reward_fns.answers import Answer, Completion, answers
@@ -45,29 +46,28 @@ def novelty_reward(
 
 
 def _score(answer: Answer, group: Sequence[Answer]) -> float:
-    others = [_alike(answer.reading.think, other.reading.think) for other in group if _differs(answer, other)]
+    others = [_alike(answer.words, other.words) for other in group if _differs(answer, other)]
     shared = sum(others) / len(others) if others else 0.0
-    return min(1.0, _distinct(answer.reading.think) / DISTINCT) * (1 - max(0.0, shared - FREE) / (1 - FREE))
+    return min(1.0, _distinct(answer.words) / DISTINCT) * (1 - max(0.0, shared - FREE) / (1 - FREE))
 
 
 def _differs(a: Answer, b: Answer) -> bool:
     return a.reading.diagnosis_slug != b.reading.diagnosis_slug or a.listed != b.listed
 
 
-def _alike(a: str, b: str) -> float:
+def _alike(a: tuple[str, ...], b: tuple[str, ...]) -> float:
     ours, theirs = _runs(a)[0], _runs(b)[0]
-    either = len(ours | theirs)
-    return len(ours & theirs) / either if either else 0.0
+    return len(ours & theirs) / len(ours | theirs)
 
 
-def _distinct(text: str) -> float:
-    runs, count = _runs(text)
-    return len(runs) / count if count else 1.0
+def _distinct(words: tuple[str, ...]) -> float:
+    runs, count = _runs(words)
+    return len(runs) / count
 
 
 @lru_cache(maxsize=4096)
-def _runs(text: str) -> tuple[frozenset[tuple[str, ...]], int]:
+def _runs(words: tuple[str, ...]) -> tuple[frozenset[tuple[str, ...]], int]:
     """The set of 4-word runs of a text, and how many there are; a shorter text is one run."""
-    words = text.lower().split()
-    runs = [tuple(words[at : at + SHINGLE]) for at in range(max(1, len(words) - SHINGLE + 1))]
+    plain = tuple(word.strip(digits) for word in words)  # "is1 is2 is3" says one word
+    runs = [plain[at : at + SHINGLE] for at in range(max(1, len(words) - SHINGLE + 1))]
     return frozenset(runs), len(runs)

@@ -118,23 +118,23 @@ def negation(clause: Clause) -> tuple[State, ...]:
                 continue
             spent.update(range(at, at + length))
             break
-    i = 0
+    i, done = 0, -1
     while i < len(words):
         if i == 0 and words[0] in ("missing", "absent", "lacking"):
-            _forward(words, found, status, 1, commas)  # "missing: arborizing vessels, milia-like cysts"
+            done = _forward(words, found, status, 1, commas, done)  # "missing: arborizing vessels, milia-like cysts"
             i = 1
         elif words[i] == "none" and any(span.first == i + 1 for span in found):
-            _forward(words, found, status, i + 1, commas)  # "papules, none ulcerated"
+            done = _forward(words, found, status, i + 1, commas, done)  # "papules, none ulcerated"
             i += 1
         elif words[i] not in _STARTS or i in covered or i in spent:
             i += 1
         elif skip := _at(words, i, "not_negations"):
             i += skip
         elif length := _at(words, i, "openers"):
-            _forward(words, found, status, i + length, commas)
+            done = _forward(words, found, status, i + length, commas, done)
             i += length
         elif words[i] == "so" and words[i + 1 : i + 2] in (("is",), ("are",)) and _missing_before(found, status, i):
-            _forward(words, found, status, i + 2, commas)  # "redness is absent, and so are vesicles"
+            done = _forward(words, found, status, i + 2, commas, done)  # "redness is absent, and so are vesicles"
             i += 2
         else:
             i += 1
@@ -189,14 +189,19 @@ def _at(words: Sequence[str], i: int, kind: str) -> int:
 
 
 def _forward(
-    words: Sequence[str], found: Sequence[Span], status: list[State], start: int, commas: frozenset[int]
-) -> None:
-    """Deny the list of names that follows position `start`."""
+    words: Sequence[str], found: Sequence[Span], status: list[State], start: int, commas: frozenset[int], done: int
+) -> int:
+    """Deny the list of names that follows position `start`; return the number of the last name denied so far.
+
+    Up to `done`, an earlier list has been denied to its end: a second "no" inside it adds nothing.
+    """
     previous, first = start, True
     for k, span in enumerate(found):
         i = span.first
         if i < start or (words[start - 1] == "non" and i > start):
             continue
+        if not first and k <= done:
+            return done
         gap = words[previous:i]
         comma = any(at in commas for at in range(previous, i + 1)) if not first else False
         if first:
@@ -211,12 +216,14 @@ def _forward(
             stop = stop or (span.diagnosis is not None and not _ARTICLES.isdisjoint(gap))
             stop = stop or not (comma or not _LINKS.isdisjoint(gap) or not gap or gap[0] == "of")
         if stop or not _TURNS.isdisjoint(gap):
-            return
+            return done
         if status[k] == "said":
             status[k] = "denied"
         if words[start - 1] == "non":
-            return
+            return done
+        done = done if first else k
         previous, first = span.last, False
+    return done
 
 
 def _back(words: Sequence[str], found: Sequence[Span], status: list[State], k: int, state: State) -> None:

@@ -7,11 +7,13 @@ same reader serves rewards, evaluation and serving, and a reward that forgives i
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any, cast, get_args
 
-from skin_r1.concepts import concept_slug
+from skin_r1.concepts import concept_slug, load_concepts
 from skin_r1.ontology import Malignancy, load_ontology
 
 MALIGNANCIES: tuple[str, ...] = get_args(Malignancy)
@@ -19,7 +21,7 @@ KEYS = ("findings", "differential", "diagnosis", "malignancy")
 MAX_FINDINGS = 32
 MAX_DIFFERENTIAL = 8
 MAX_NAME = 120
-MAX_TEXT = 20_000  # characters; anything longer is not an answer, and rewards must stay fast
+MAX_TEXT = 12_000  # characters; anything longer is not an answer, and rewards must stay fast
 
 # Sentences without inner punctuation: the embedded model's tokenizer (skin_r1/tiny.py) then reads each as one token,
 # which halves the cost of its training steps; other models do not mind.
@@ -46,6 +48,9 @@ SCHEMA: dict[str, Any] = {
 
 _SHAPE = re.compile(r"\s*<think>(?P<think>.*?)</think>\s*(?P<answer>\{.*\})\s*", re.DOTALL)
 _TAG = re.compile(r"</?think>", re.IGNORECASE)
+_REASONING = ("reasoning", "reasoning_content", "thinking")  # where servers put it
+# A name in words: signs that ask, deny, or join two names ("?", "\u00ac", "/", ",") make it another text.
+_PLAIN = re.compile(r"[^\W_]+(?:(?:[ -]|['’] ?)[^\W_]+)*['’]?")
 
 
 @dataclass(frozen=True)
@@ -99,11 +104,15 @@ def message_text(message: str | Mapping[str, Any]) -> str:
     """The whole text of a chat message, also where a server or a chat template has split the reasoning off."""
     if isinstance(message, str):
         return message
-    content = message.get("content") or ""
+    content = message.get("content")
     if isinstance(content, list):
-        content = "".join(part.get("text", "") for part in content if isinstance(part, Mapping))
-    reasoning = message.get("reasoning") or message.get("reasoning_content") or message.get("thinking")
-    return f"<think>{reasoning}</think>\n{content}" if reasoning else str(content)
+        parts = (part.get("text") for part in content if isinstance(part, Mapping))
+        content = "".join(text for text in parts if isinstance(text, str))
+    content = content if isinstance(content, str) else ""
+    given = {text for key in _REASONING if isinstance(text := message.get(key), str) and text}
+    if len(given) > 1:
+        return ""  # two reasonings, and no telling which one led to the answer
+    return f"<think>{given.pop()}</think>\n{content}" if given else content
 
 
 def parse(message: str | Mapping[str, Any]) -> Reading | ParseFailure:
@@ -133,19 +142,49 @@ def parse(message: str | Mapping[str, Any]) -> Reading | ParseFailure:
     reason = _fault(answer)
     if reason:
         return ParseFailure(reason, text)
-    ontology = load_ontology()
     findings = tuple(cast(list[str], answer["findings"]))
     differential = tuple(cast(list[str], answer["differential"]))
     return Reading(
         think=think,
         findings=findings,
-        finding_slugs=tuple(concept_slug(name) for name in findings),
+        finding_slugs=tuple(_finding(name) for name in findings),
         differential=differential,
-        differential_slugs=tuple(ontology.lookup(name) for name in differential),
+        differential_slugs=tuple(_diagnosis(name) for name in differential),
         diagnosis=answer["diagnosis"],
-        diagnosis_slug=ontology.lookup(answer["diagnosis"]),
+        diagnosis_slug=_diagnosis(answer["diagnosis"]),
         malignancy=answer["malignancy"],
     )
+
+
+@lru_cache(maxsize=1 << 14)
+def _diagnosis(name: str) -> str | None:
+    text = _one_name(name)
+    return load_ontology().lookup(text) if text else None
+
+
+@lru_cache(maxsize=1 << 14)
+def _finding(name: str) -> str | None:
+    text = _one_name(name)
+    return concept_slug(text) if text else None
+
+
+def _one_name(name: str) -> str | None:
+    """The name, if it is written plainly or letter for letter as in our vocabularies; else None.
+
+    Lookups drop every sign, which suits labels of data sets; an answer could hide behind it that it asks ("melanoma?"),
+    denies, or names two at once ("acne/rosacea" is no rosacea). Letters that only look alike (full-width, mathematical)
+    are refused as well.
+    """
+    text = unicodedata.normalize("NFC", name.strip())
+    plain = _PLAIN.fullmatch(text) is not None and unicodedata.is_normalized("NFKC", text)
+    return text if plain or text.casefold() in _odd_names() else None
+
+
+@cache
+def _odd_names() -> frozenset[str]:
+    nodes, concepts = load_ontology().nodes.values(), load_concepts().values()
+    names = (text.casefold() for each in (*nodes, *concepts) for text in (each.name, *each.synonyms))
+    return frozenset(text for text in names if not _PLAIN.fullmatch(text))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -176,4 +215,4 @@ def _fault(answer: dict[str, Any]) -> str | None:
 
 
 def _is_name(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value.strip()) <= MAX_NAME
+    return isinstance(value, str) and len(value) <= MAX_NAME and value.strip() != ""

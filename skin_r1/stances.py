@@ -85,6 +85,7 @@ def _phrases(texts: Sequence[str]) -> frozenset[tuple[str, ...]]:
 
 _STRONG_KEYS, _WEAK_KEYS = _phrases(_STRONG), _phrases(_WEAK)
 _NONE = _words("no nothing none")
+_REACH = 40  # words before a finding that may say what is meant by it; longer lists would cost their length squared
 _GENERIC_KEYS = _phrases(("typical of", "characteristic of", "typical for", "classic for"))
 
 
@@ -188,7 +189,7 @@ def stance_of_finding(clause: Clause, k: int, state: State, stances: Sequence[St
     if plain == "denied" and words[max(0, span.first - 2) : span.first] in (("come", "with"), ("go", "with")):
         return "general"  # "bites do not come with fever"
     at, other = span.first - 1, k - 1
-    while at >= 0:
+    while at >= max(0, span.first - _REACH):
         if other >= 0 and clause.spans[other].first <= at < clause.spans[other].last:
             name = clause.spans[other]
             if name.diagnosis is not None:

@@ -37,6 +37,7 @@ _UNSAID = re.compile(
     r"excludes?|whether|cannot|more|unlike|from|mimics?|contrast|kind of)\b",
     re.IGNORECASE,
 )
+_REACH = 400  # characters before a word in which it may be negated; further back only noise goes on without a comma
 # Words for a look that are no concept of ours.
 _LOOKS = (
     r"red\w*|brown\w*|black\w*|white\w*|whitish|blue\w*|gray\w*|grey\w*|pink\w*|purple|violaceous|yellow\w*|tan|"
@@ -185,7 +186,7 @@ def _malignancies(sentence: Sentence) -> tuple[tuple[str, str, str], ...]:
     if (turned := _TURNED_CANCER.search(sentence.text)) and not sentence.supposed:
         out.append((turned[0], "malignant", ""))
     for found in _MALIGNANCY.finditer(sentence.text):
-        before = re.split(r"[,:]", sentence.text[: found.start("said")])[-1]
+        before = re.split(r"[,:]", sentence.text[max(0, found.start("said") - _REACH) : found.start("said")])[-1]
         after = re.split(r"[,:]", sentence.text[found.end() : found.end() + 40])[0]
         at = found.start("said")
         names = [c.slug for c in sentence.claims if c.kind == "diagnosis" and c.start <= at < c.end]

@@ -1,0 +1,62 @@
+"""No hack earns more than its honest worth.
+
+`hacks.jsonl` has one hack, or one honest answer (`least`), a line: what the trick is, the case that it answers, what it says,
+and the most that each reward may pay it: one number for all rewards, or a number for those that the trick is after. The
+worths were written down before any of the rows was paid.
+"""
+
+import time
+from pathlib import Path
+
+import pytest
+
+import reward_fns
+from tests.reward_fns.hacked import completions, rows
+
+TABLE = rows(Path(__file__).with_name("hacks.jsonl"))
+SLOWEST = 0.05  # seconds of one core for all ten rewards of one completion
+SHORT = {name.removesuffix("_reward"): getattr(reward_fns, name) for name in reward_fns.__all__}
+
+
+def paid(row, fresh="seen"):
+    """What each reward pays, as a text and as TRL's list of messages."""
+    said, columns = completions(row, fresh)
+    many = {key: [value] * len(said) for key, value in columns.items()}
+    out = {name: reward(completions=said, **many)[0] for name, reward in SHORT.items()}
+    if isinstance(said[0], str):
+        chats = [[{"role": "assistant", "content": each}] for each in said]
+        assert out == {name: reward(completions=chats, **many)[0] for name, reward in SHORT.items()}
+    return out
+
+
+def test_the_table_is_large_and_looks_at_every_reward():
+    assert len(TABLE) >= 150 and len({row["id"] for row in TABLE}) == len(TABLE)
+    for name in SHORT:
+        attacked = [
+            row for row in TABLE if "least" not in row and isinstance(row["most"], dict) and name in row["most"]
+        ]
+        assert name == "format" or len(attacked) >= 10, name
+        assert any(row.get("least", {}).get(name) for row in TABLE), f"no honest answer is paid by {name}"
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row["id"])
+def test_it_earns_what_it_deserves(row):
+    most, least = row["most"], row.get("least", {})
+    for name, value in paid(row).items():
+        if value is None:
+            continue
+        assert 0.0 <= value <= 1.0
+        assert value <= (most.get(name, 1) if isinstance(most, dict) else most) + 0.01, (
+            f"{name} overpays: {row['trick']}"
+        )
+        assert value >= least.get(name, 0) - 0.01, f"{name} underpays: {row['trick']}"
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE if "huge" in str(row)], ids=lambda row: row["id"])
+def test_nothing_is_slow_to_read(row):
+    best = SLOWEST + 1
+    for fresh in ("warm", "once", "twice", "thrice"):
+        start = time.process_time()
+        paid(row, fresh)
+        best = min(best, (time.process_time() - start))
+    assert best <= SLOWEST
