@@ -1,6 +1,6 @@
 """`skin-r1 demo`: the whole road on procedural lesions, through the same commands and recipes that real data takes.
 
-corpus -> rationales -> SFT -> GRPO, beside two controls: SFT continued for the wall time that GRPO took, and SFT on the
+corpus -> rationales -> SFT -> GRPO, beside two controls: SFT continued for the time that GRPO took, and SFT on the
 label alone of the cases that GRPO used. Every model is scored on the held-out split, greedy and sampled. A killed demo
 goes on where it stopped.
 """
@@ -24,7 +24,7 @@ MODELS = {
     "zero_shot": ("sft/base", "random weights"),
     "sft": ("sft", "SFT on the dense cases"),
     "sft_grpo": ("grpo", "SFT, then GRPO on all cases"),
-    "control": ("control", "SFT continued for GRPO's wall time"),
+    "control": ("control", "SFT continued for GRPO's time"),
     "answer_only": ("answer_only", "SFT, then SFT on the labels alone"),
 }
 MODES = {"greedy": "0", "sampled": "1"}
@@ -53,7 +53,7 @@ class Stage:
 
 
 def road(out: Path, seed: int, smoke: bool) -> list[Stage]:
-    """The stages up to GRPO, whose wall time sets the control's."""
+    """The stages up to GRPO, whose time sets the control's."""
     small = SMOKE if smoke else {key: [] for key in SMOKE}
     return [
         Stage(
@@ -79,9 +79,9 @@ def road(out: Path, seed: int, smoke: bool) -> list[Stage]:
 
 
 def controls(out: Path, seed: int, smoke: bool) -> list[Stage]:
-    """The two alternatives to GRPO, each given the seconds that GRPO trained."""
+    """The two alternatives to GRPO, each given the processor seconds that GRPO trained."""
     facts = _facts(out / "grpo")
-    seconds = facts["train_runtime"] + facts.get("critic", {"seconds": 0.0})["seconds"]
+    seconds = facts["compute_seconds"] + facts.get("critic", {"seconds": 0.0})["seconds"]
     limit = ["--max_seconds", f"{seconds:.0f}"] + (SMOKE["sft"] if smoke else [])
     return [
         Stage(

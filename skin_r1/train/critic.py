@@ -35,7 +35,7 @@ WRONG = 0.1  # share of wrong sure answers on the validation split above which a
 
 @dataclass(frozen=True)
 class Criticized:
-    """Rows with the critic's findings, and how it did: seconds, findings read and left out, sure and right shares."""
+    """Rows with the critic's findings, and how it did: processor seconds, findings read and left out, sure and right shares."""
 
     rows: Dataset
     facts: Mapping[str, Any]
@@ -53,7 +53,7 @@ def criticize(corpus: Path, rows: Dataset, *, steps: int, seed: int) -> Criticiz
     Raises:
         UserError: fewer than `LEAST` annotated training images show any one finding.
     """
-    started = time.monotonic()
+    started = time.process_time()
     dense = _annotated(load_corpus(corpus, "train"))
     findings = _learnable(dense)
     if not findings:
@@ -80,7 +80,7 @@ def criticize(corpus: Path, rows: Dataset, *, steps: int, seed: int) -> Criticiz
     rows = rows.remove_columns(["concepts_present", "concepts_absent"])
     rows = rows.add_column("concepts_present", present).add_column("concepts_absent", absent)
     facts = {
-        "seconds": round(time.monotonic() - started, 1),
+        "seconds": round(time.process_time() - started, 1),
         "annotated_images": len(dense),
         "label_only_images": len(blank),
         "findings": kept,

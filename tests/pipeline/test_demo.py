@@ -33,7 +33,7 @@ def test_the_summary_holds_every_model_with_intervals_and_seed(demo):
 
 def test_the_control_got_the_seconds_of_grpo(demo):
     facts = json.loads((demo / "grpo" / "manifest.json").read_text())["outputs"]
-    seconds = facts["train_runtime"] + facts["critic"]["seconds"]
+    seconds = facts["compute_seconds"] + facts["critic"]["seconds"]
     assert facts["critic"]["seconds"] > 0
     config = json.loads((demo / "control" / "manifest.json").read_text())["config"]
     assert config["max_seconds"] == round(seconds)
