@@ -77,7 +77,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     def measured(planned: Run) -> Sizes:
         key = str(planned.lora)  # of all that a change touches, only the adapters alter the model itself
         if key not in known:
-            known[key] = measure(architecture, dtype=run.dtype, lora=planned.lora, freeze=run.freeze_vision)
+            known[key] = measure(
+                architecture,
+                dtype=run.dtype,
+                lora=planned.lora,
+                freeze_vision=run.freeze_vision,
+                freeze_projector=run.freeze_projector,
+            )
         return known[key]
 
     sizes = measured(run)

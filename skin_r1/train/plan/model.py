@@ -1,7 +1,7 @@
 """The model itself, built without memory: exact parameter counts, and what autograd keeps of a token."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.func import functional_call
 from transformers import AutoModelForImageTextToText
 
-from skin_r1.models import freeze_vision
+from skin_r1.train.parameters import freeze, language_lora_targets, parts_of
 from skin_r1.train.plan.architecture import Architecture
 
 PROBE_TOKENS = 256  # what autograd keeps is linear in the tokens: any number serves
@@ -63,15 +63,16 @@ def measure(
     *,
     dtype: torch.dtype,
     lora: PeftConfig | None,
-    freeze: bool,
+    freeze_vision: bool,
+    freeze_projector: bool,
 ) -> Sizes:
     """Build the model on the meta device, as a trainer would, and count.
 
     Args:
         architecture: what to build.
         dtype: of the weights; bfloat16 also means training under autocast.
-        lora: adapters to add; None for full fine-tuning.
-        freeze: the vision tower does not train.
+        lora: adapters to add, on the language layers where it names none; None for full fine-tuning.
+        freeze_vision, freeze_projector: what does not train.
     """
     with torch.device("meta"):
         model: Any = AutoModelForImageTextToText.from_config(
@@ -82,15 +83,17 @@ def measure(
     linear = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head]
     quantizable = sum(module.weight.numel() for module in linear)
     layer = max(count(module) for module in decoder.layers)
-    if freeze:
-        freeze_vision(model)
+    parts = parts_of(model)
+    tower = [parameter for parameter in model.parameters() if parts[id(parameter)] == "vision"]
+    freeze(model, vision=freeze_vision, projector=freeze_projector)
     trained = 0
     if lora is None:
         trained = count(model, trainable=True)
     else:
         with torch.device("meta"), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # PEFT asks transformers by a deprecated name
-            get_peft_model(model, lora, low_cpu_mem_usage=True)
+            adapted = replace(lora, target_modules=lora.target_modules or language_lora_targets(model))
+            get_peft_model(model, adapted, low_cpu_mem_usage=True)
     text, vision = architecture.config.get_text_config(), architecture.config.vision_config
     layers = text.num_hidden_layers
     head_size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
@@ -108,7 +111,9 @@ def measure(
         hidden=text.hidden_size,
         layers=layers,
         saved=(saved_by_autograd(decoder, PROBE_TOKENS, dtype) / PROBE_TOKENS + dropout_masks(decoder)) / layers,
-        vision_saved=vision_saved(vision, dtype.itemsize) if count(encoder, trainable=True) else 0,
+        vision_saved=vision_saved(vision, dtype.itemsize)
+        if any(parameter.requires_grad for parameter in tower)
+        else 0,
         vision_width=vision.hidden_size,
         vision_layers=vision.num_hidden_layers,
         key_values=2 * text.num_key_value_heads * head_size * dtype.itemsize,

@@ -26,7 +26,8 @@ class Run:
         stage: sft or grpo.
         dtype: of the weights.
         lora: adapters, or None for full fine-tuning.
-        freeze_vision, quantized: the vision tower does not train; the base is loaded in 4 bits.
+        freeze_vision, freeze_projector: what does not train.
+        quantized: the base is loaded in 4 bits.
         sharding: one of `SHARDINGS`.
         gpus: how many, over all machines.
         offload: the optimizer's states live in the machine's memory.
@@ -45,6 +46,7 @@ class Run:
     dtype: torch.dtype
     lora: PeftConfig | None
     freeze_vision: bool
+    freeze_projector: bool
     quantized: bool
     sharding: str
     gpus: int
@@ -88,6 +90,7 @@ def read_run(argv: Sequence[str], accelerate: Path | None, gpus: int | None) -> 
         dtype=torch.bfloat16 if config.bf16 else torch.float32,
         lora=get_peft_config(model),
         freeze_vision=config.freeze_vision,
+        freeze_projector=config.freeze_projector,
         quantized=model.load_in_4bit,
         sharding=sharding if sharding != "none" or gpus == 1 else "ddp",
         gpus=gpus,
