@@ -173,9 +173,9 @@ def offline(folder, tracker, *arguments):
         "TRACKIO_DIR": str(folder / "trackio"),
     }
     environment.pop("WANDB_API_KEY", None)
-    command = [sys.executable, str(ROOT / "tests" / "train" / "watched.py"), "--config", TINY / "grpo.yaml"]
+    command = [sys.executable, "-m", "skin_r1.cli", "grpo", "--config", TINY / "grpo.yaml"]
     options = [*SMALL_GRPO, "--max_steps", "4", "--save_strategy", "steps", "--save_steps", "2"]
-    options += ["--completions_every", "2", "--completions_rows", "6", "--report_to", tracker]
+    options += ["--completions_every", "2", "--report_to", tracker]
     done = subprocess.run(
         [*map(str, command), *map(str, arguments), *options],
         capture_output=True,
@@ -204,7 +204,7 @@ def test_wandb_and_trackio_hold_metrics_and_table_without_a_network(corpus, chec
     raised = [json.loads(line) for line in (out / "alarms.jsonl").read_text().splitlines()]
     assert [(alarm["name"], alarm["step"]) for alarm in raised] == [("clipped", 3)]
     first = read(out)
-    assert first["step"].to_pylist() == [2] * 6 + [4] * 6
+    assert first["step"].to_pylist() == [2] * 16 + [4] * 16
     cases = {
         row["case_id"]: row["diagnosis"]
         for row in load_corpus(corpus, "train").select_columns(["case_id", "diagnosis"])
@@ -231,7 +231,7 @@ def test_wandb_and_trackio_hold_metrics_and_table_without_a_network(corpus, chec
     again = read(out)
     assert again["step"].to_pylist() == first["step"].to_pylist()
     assert [json.loads(line)["step"] for line in (out / "alarms.jsonl").read_text().splitlines()] == [3]
-    assert [image is not None for image in again["image"].to_pylist()] == [False] * 6 + [True] * 6
+    assert [image is not None for image in again["image"].to_pylist()] == [False] * 16 + [True] * 16
     (database,) = (tmp_path / "trackio").glob("*.db")
     with sqlite3.connect(database) as connection:
         entries = [json.loads(text) for (text,) in connection.execute("select metrics from metrics order by id")]
@@ -240,6 +240,6 @@ def test_wandb_and_trackio_hold_metrics_and_table_without_a_network(corpus, chec
     assert any(name.startswith("train/family/") for name in logged)
     (table,) = (entry["completions"] for entry in entries if "completions" in entry)
     assert table["_type"] == "trackio.table"
-    assert [row["completion"] for row in table["_value"]] == again["completion"].to_pylist()[6:]
+    assert [row["completion"] for row in table["_value"]] == again["completion"].to_pylist()[16:]
     assert holding(tmp_path / "trackio", PNG)
-    assert pq.read_metadata(out / "completions" / "step-0000002.parquet").num_rows == 6
+    assert pq.read_metadata(out / "completions" / "step-0000002.parquet").num_rows == 16
