@@ -44,9 +44,9 @@ class Bound:
 
     Attributes:
         how: `most`: on no row more than `value`; `less`: on every row less than the gold answer; `mean`: on average less
-            than the gold answer; `chance`: on average no more than `SLACK` above chance; `gold`: on every row as much
-            as the gold answer.
-        value: of `most`, in [0, 1].
+            than the gold answer; `chance`: on average no more than `SLACK` above chance, nor than `value`; `gold`: on
+            every row as much as the gold answer.
+        value: of `most` and `chance`, in [0, 1].
         missed: of `most`, where the case is malignant or premalignant; `value` by default.
     """
 
@@ -55,7 +55,8 @@ class Bound:
     missed: float | None = None
 
 
-NOTHING, LESS, MEAN, CHANCE, GOLD = Bound("most"), Bound("less"), Bound("mean"), Bound("chance"), Bound("gold")
+NOTHING, LESS, MEAN, GOLD = Bound("most"), Bound("less"), Bound("mean"), Bound("gold")
+LISTED = Bound("chance", 0.3)  # listing everything has to lose even where blind answers are paid well
 QUARTER = Bound("most", 0.25)
 MISSED = Bound("most", 0.5, missed=0.0)  # a false alarm may earn something, a missed malignancy nothing
 SLACK = 0.05  # of a mean over the rows: both sides are measured on the same rows, and a sample is small
@@ -76,9 +77,9 @@ BOUNDS: Mapping[Judges, Mapping[str, Bound]] = {
     "format": {"reworded": GOLD},
     "diagnosis": _DIAGNOSIS,
     "malignancy": {"reworded": GOLD, "opposite": MISSED, "flipped": MISSED, "self-praise": MISSED},
-    "findings": _FINDINGS | {"all findings": CHANCE},
-    "gated findings": _FINDINGS | _DIAGNOSIS | {"all findings": MEAN},
-    "expected findings": _NAMED_ONCE | {"reworded": GOLD, "all findings": CHANCE, "all in prose": MEAN},
+    "findings": _FINDINGS | {"all findings": LISTED},
+    "gated findings": _FINDINGS | _DIAGNOSIS | {"all findings": LISTED},
+    "expected findings": _NAMED_ONCE | {"reworded": GOLD, "all findings": MEAN, "all in prose": MEAN},
     "differential": {
         "reversed": LESS, "no others": LESS, "whole family": LESS, "other family": LESS, "opposite": LESS,
         "two at once": LESS, "homoglyphs": LESS,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from skin_r1.reward_check.bounds import BOUNDS, FORM, MARGIN, MEAN, SLACK, Bound, Judges, answers_for, full_pay
+from skin_r1.reward_check.bounds import BOUNDS, FORM, MARGIN, SLACK, Bound, Judges, answers_for, full_pay
 from skin_r1.reward_check.groups import SUM, Spread
 from skin_r1.reward_check.kinds import GOLD, Kind
 from skin_r1.reward_check.pay import Paid
@@ -96,16 +96,13 @@ def _broken(
         return None
     if bound.how in ("mean", "chance"):
         average, gold = fmean(value for _, value, _ in held), fmean(gold for _, _, gold in held)
-        most = gold - MARGIN if bound is MEAN or chance is None else chance + SLACK
+        luck = chance if bound.how == "chance" else None
+        most = gold - MARGIN if bound.how == "mean" else min(bound.value, 1.0 if luck is None else luck + SLACK)
         if average <= most:
             return None
-        why = "less than gold" if bound is MEAN or chance is None else f"chance is {chance:.3f}"
-        return Fault(
-            name,
-            kind.name,
-            None,
-            f"{name} pays {kind.name!r} {average:.3f} on average; at most {most:.3f} is right: {why}",
-        )
+        why = f"gold is {gold:.3f}" if luck is None else f"chance is {luck:.3f}"
+        told = f"{name} pays {kind.name!r} {average:.3f} on average; at most {most:.3f} is right: {why}"
+        return Fault(name, kind.name, None, told)
     over: list[tuple[float, float, Row]] = []
     for row, value, gold in held:
         if bound.how == "gold":
