@@ -1,7 +1,5 @@
 """Tiny models of the recipes' families, random weights, next to the embedded Qwen2.5-VL of `skin_r1.tiny`."""
 
-from pathlib import Path
-
 import torch
 from transformers import (
     Gemma3Config,
@@ -124,5 +122,3 @@ def tiny_qwen2_5_vl(folder, texts):
 
 # folder of recipes -> builder of a tiny model of its architecture: builder(folder: Path, texts) -> Path
 BUILDERS = {"qwen2_5_vl_7b": tiny_qwen2_5_vl, "qwen3_vl_8b": tiny_qwen3_vl, "medgemma_4b": tiny_gemma3}
-
-

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from trl import ModelConfig, get_peft_config
+from peft import LoraConfig
 
 from skin_r1.train.plan.hardware import GPU
 from skin_r1.train.plan.memory import Tokens, peaks, vllm_room
@@ -48,7 +48,7 @@ def changes(run: Run) -> dict[str, Run]:
     if run.reference and run.lora is None:
         found["beta: 0 (no reference model)"] = replace(run, reference=False)
     if run.lora is None:
-        lora = get_peft_config(ModelConfig(use_peft=True, lora_r=64, lora_target_modules=["all-linear"]))
+        lora = LoraConfig(r=64)  # on the language layers
         found["use_peft: true (LoRA)"] = replace(run, lora=lora, sharding="ddp" if run.gpus > 1 else "none")
         if run.gpus > 1 and run.sharding not in ("zero3", "fsdp2"):
             found["--accelerate recipes/accelerate/zero3.yaml"] = replace(run, sharding="zero3")

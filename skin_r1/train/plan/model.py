@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from peft import PeftConfig, get_peft_model
+from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import LoraLayer
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
@@ -62,7 +62,7 @@ def measure(
     architecture: Architecture,
     *,
     dtype: torch.dtype,
-    lora: PeftConfig | None,
+    lora: LoraConfig | None,
     freeze_vision: bool,
     freeze_projector: bool,
 ) -> Sizes:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import yaml
-from peft import PeftConfig
+from peft import LoraConfig
 from trl import ModelConfig, get_peft_config
 
 from skin_r1.errors import problem
@@ -44,7 +44,7 @@ class Run:
 
     stage: str
     dtype: torch.dtype
-    lora: PeftConfig | None
+    lora: LoraConfig | None
     freeze_vision: bool
     freeze_projector: bool
     quantized: bool
@@ -88,7 +88,7 @@ def read_run(argv: Sequence[str], accelerate: Path | None, gpus: int | None) -> 
     run = Run(
         stage=stage,
         dtype=torch.bfloat16 if config.bf16 else torch.float32,
-        lora=get_peft_config(model),
+        lora=cast(LoraConfig | None, get_peft_config(model)),
         freeze_vision=config.freeze_vision,
         freeze_projector=config.freeze_projector,
         quantized=model.load_in_4bit,
