@@ -8,6 +8,7 @@ from typing import Any
 
 from reward_fns.answers import Answer, Completion, answers
 from skin_r1.distill.differential.graph import neighbors
+from skin_r1.reading import MAX_DIFFERENTIAL
 
 NEIGHBORS = 4  # look-alikes of the graph that are asked for
 NEIGHBOR_SHARE = 0.5  # a look-alike is worth at most half of the diagnosis itself
@@ -55,9 +56,10 @@ def _positive(differential: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 def _score(answer: Answer, weights: Mapping[str, float]) -> float:
     named = [answer.reading.diagnosis_slug, *answer.reading.differential_slugs]
-    places = [slug for at, slug in enumerate(named) if slug is None or slug not in named[:at]][: len(weights)]
+    room = min(len(weights), 1 + MAX_DIFFERENTIAL)  # an answer cannot name more
+    places = [slug for at, slug in enumerate(named) if slug is None or slug not in named[:at]][:room]
     gain = _gain([weights.get(slug, 0.0) if slug else 0.0 for slug in places])
-    return min(1.0, gain / _gain(sorted(weights.values(), reverse=True)))
+    return min(1.0, gain / _gain(sorted(weights.values(), reverse=True)[:room]))
 
 
 def _gain(weights: Sequence[float]) -> float:
