@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from reward_fns.doubt import Doubts, doubts
+from reward_fns.doubt import doubted
 from skin_r1.claims import Claim
 from skin_r1.distill.checks.prose import Prose, read_prose
 from skin_r1.reading import MAX_TEXT, Reading, message_text, parse
@@ -56,11 +56,7 @@ class Answer:
 
     def stands(self, claim: Claim) -> bool:
         """True where the reasoning stands by a claim."""
-        return not claim.question and not self._doubts.touch(claim.start, claim.end)
-
-    @cached_property
-    def _doubts(self) -> Doubts:
-        return doubts(self.think, self.words)
+        return not claim.question and not doubted(self.think, claim.start, claim.end)
 
     @cached_property
     def listed(self) -> frozenset[str]:

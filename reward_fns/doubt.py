@@ -8,11 +8,10 @@ object to 2 in 100, nearly all of them guesses ("possible exudate").
 
 import re
 from bisect import bisect
-from collections.abc import Collection
-from dataclasses import dataclass
+from functools import lru_cache
 
 _TURN = re.compile(
-    r"[.;!?\n]|(?<!anything )\bbut\b|\b(?:however|although|though|while|whereas|yet|nevertheless)\b", re.IGNORECASE
+    r"(?<!anything )\bbut\b|\b(?:however|although|though|while|whereas|yet|nevertheless)\b", re.IGNORECASE
 )
 # What follows one of these in the same clause is doubted.
 _BEFORE = re.compile(
@@ -37,11 +36,11 @@ _CLOSE_BEFORE = re.compile(r"\b(?:possibl[ey]|potential(?:ly)?)(?: \w+){0,2}\W*$
 _CLOSE_AFTER = re.compile(
     r"\s*(?:[:=]\s*(?:negative|false|nil|zero|0|n/a|unknown|unclear)\b|\([-\u2013\u2212]\)|-free\b)", re.IGNORECASE
 )
-_REACH = 40  # characters before a name for `_CLOSE_BEFORE`
-# Each cue but signs and other scripts has one of these words: a text without any is not searched.
+_NEAR, _FAR = 40, 600  # characters around a name: for `_CLOSE_BEFORE`, and of a sentence
+# Each cue but signs and other scripts has one of these words: a sentence without any is not searched.
 _WORDS = frozenset(
     "if whether perhaps maybe supposedly hardly barely scarcely nobody anything unable fail fails failed failing may might "
-    "could cannot false untrue wrong lie nonsense mistake imagine suppose pretend assume zero nil sans w nicht ohne pas "
+    "could cannot false untrue wrong lie nonsense mistake imagine suppose pretend assume zero 0 nil sans w nicht ohne pas "
     "aucun aucune sin senza sem geen zonder ingen patient person image picture photo case patients persons images pictures "
     "photos cases textbook textbooks vocabulary asked told supposed typical characteristic classic doubtful questionable "
     "unclear uncertain open trace not gone healed resolved cleared faded vanished possible possibly potential potentially "
@@ -50,48 +49,41 @@ _WORDS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Doubts:
-    """Where a text does not stand by what it names.
+_LETTERS = re.compile(r"[a-z0]+")
+_ENDS, _END = ".;!?\n", re.compile(r"[.;!?\n]")
 
-    Attributes:
-        text: the text.
-        starts: characters at which its clauses start, ascending; none where the text holds no cue.
-        until, since: of each clause, names before `until` and names after `since` are doubted.
+
+def doubted(text: str, start: int, end: int) -> bool:
+    """True where the text does not stand by the name at characters `start` to `end`.
+
+    >>> doubted("Perhaps scale is seen.", 8, 13), doubted("Scale is seen. It may be psoriasis.", 0, 5)
+    (True, False)
     """
-
-    text: str
-    starts: tuple[int, ...]
-    until: tuple[int, ...]
-    since: tuple[int, ...]
-
-    def touch(self, start: int, end: int) -> bool:
-        """True where the name at characters `start` to `end` is doubted."""
-        if not self.starts:
-            return False
-        at = bisect(self.starts, start) - 1
-        if end <= self.until[at] or start >= self.since[at] or _CLOSE_AFTER.match(self.text, end):
-            return True
-        return _CLOSE_BEFORE.search(self.text[max(self.starts[at], start - _REACH) : start]) is not None
+    first = max(start - _FAR, 0, *(text.rfind(mark, 0, start) + 1 for mark in _ENDS))
+    stop = _END.search(text, end, end + _FAR)
+    last = stop.start() if stop else end + _FAR
+    found = _cues(text[first:last])
+    if not found:
+        return False
+    until, since = found[bisect(found, start - first, key=_start) - 1][1:]
+    if end - first <= until or start - first >= since or _CLOSE_AFTER.match(text, end):
+        return True
+    return _CLOSE_BEFORE.search(text[max(first, start - _NEAR) : start]) is not None
 
 
-def doubts(text: str, words: Collection[str]) -> Doubts:
-    """Read a text once for what it doubts.
+@lru_cache(maxsize=1 << 13)
+def _cues(sentence: str) -> tuple[tuple[int, int, int], ...]:
+    """(start, until, since) of each clause: names before `until` and after `since` are doubted; empty without any cue."""
+    if sentence.isascii() and _WORDS.isdisjoint(_LETTERS.findall(sentence.lower())) and "(-" not in sentence:
+        return ()
+    starts = (0, *(turn.end() for turn in _TURN.finditer(sentence)))
+    out = []
+    for start, end in zip(starts, (*starts[1:], len(sentence)), strict=True):
+        clause = sentence[start:end]
+        first, after = _BEFORE.search(clause), [found.start() for found in _AFTER.finditer(clause)]
+        out.append((start, start + after[-1] if after else -1, start + first.end() if first else len(sentence) + 1))
+    return tuple(out)
 
-    Args:
-        text: the text.
-        words: its words in lower case.
 
-    >>> doubts("Perhaps scale is seen.", ["perhaps", "scale", "is", "seen"]).touch(8, 13)
-    True
-    """
-    if text.isascii() and _WORDS.isdisjoint(words) and "(-" not in text and "0" not in text:
-        return Doubts(text, (), (), ())
-    starts = (0, *(turn.end() for turn in _TURN.finditer(text)))
-    until, since = [], []
-    for start, end in zip(starts, (*starts[1:], len(text)), strict=True):
-        clause = text[start:end]
-        first = _BEFORE.search(clause)
-        since.append(start + first.end() if first else end + 1)
-        until.append(start + max((last.start() for last in _AFTER.finditer(clause)), default=-1))
-    return Doubts(text, starts, tuple(until), tuple(since))
+def _start(clause: tuple[int, int, int]) -> int:
+    return clause[0]

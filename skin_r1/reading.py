@@ -182,8 +182,9 @@ def _one_name(name: str) -> str | None:
 
 @cache
 def _odd_names() -> frozenset[str]:
-    nodes, concepts = load_ontology().nodes.values(), load_concepts().values()
-    names = (text.casefold() for each in (*nodes, *concepts) for text in (each.name, *each.synonyms))
+    nodes = [(node.name, *node.synonyms) for node in load_ontology().nodes.values()]
+    concepts = [(concept.name, *concept.synonyms) for concept in load_concepts().values()]
+    names = (text.casefold() for each in (*nodes, *concepts) for text in each)
     return frozenset(text for text in names if not _PLAIN.fullmatch(text))
 
 
