@@ -64,7 +64,7 @@ MARGIN = 0.02  # by which a mean has to be below that of gold
 
 _DIAGNOSIS = {
     "reworded": GOLD, "sibling": LESS, "other family": QUARTER, "opposite": QUARTER, "self-praise": QUARTER,
-    "two at once": NOTHING, "homoglyphs": NOTHING,
+    "every word": QUARTER, "two at once": NOTHING, "homoglyphs": NOTHING,
 }  # fmt: skip
 _NAMED_ONCE = {  # findings that stand in one place only are worth nothing
     "prose denies": NOTHING, "JSON silent": NOTHING, "prose silent": NOTHING, "gibberish": NOTHING, "prompt copied": NOTHING,
@@ -76,7 +76,7 @@ _FINDINGS = _NAMED_ONCE | {
 BOUNDS: Mapping[Judges, Mapping[str, Bound]] = {
     "format": {"reworded": GOLD},
     "diagnosis": _DIAGNOSIS,
-    "malignancy": {"reworded": GOLD, "opposite": MISSED, "flipped": MISSED, "self-praise": MISSED},
+    "malignancy": {"reworded": GOLD, "opposite": MISSED, "flipped": MISSED, "self-praise": MISSED, "every word": MISSED},
     "findings": _FINDINGS | {"all findings": LISTED},
     "gated findings": _FINDINGS | _DIAGNOSIS | {"all findings": LISTED},
     "expected findings": _NAMED_ONCE | {"reworded": GOLD, "all findings": MEAN, "all in prose": MEAN},
@@ -86,8 +86,8 @@ BOUNDS: Mapping[Judges, Mapping[str, Bound]] = {
     },
     "agreement": {
         "reworded": GOLD, "flipped": LESS, "prose denies": LESS, "JSON silent": LESS, "prose silent": LESS,
-        "other prose": LESS, "gibberish": LESS, "prompt copied": LESS, "all in prose": LESS, "two at once": NOTHING,
-        "homoglyphs": NOTHING,
+        "other prose": LESS, "gibberish": LESS, "prompt copied": LESS, "every word": LESS, "all in prose": LESS,
+        "two at once": NOTHING, "homoglyphs": NOTHING,
     },
     "length": {"padded": LESS},
     "novelty": {"padded": LESS},

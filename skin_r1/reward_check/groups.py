@@ -88,13 +88,18 @@ def simulate(
             rows += [sample[at].row] * size
             answers += [str(texts[kind][at]) for kind in drawn]
         paid = {name: pay(reward, f"{mixture} group", rows, answers) for name, reward in rewards.items()}
-        whole = sum(map(abs, weights)) or 1.0
-        paid[SUM] = tuple(
-            sum(weight * (values[at] or 0.0) for weight, values in zip(weights, paid.values(), strict=True)) / whole
-            for at in range(len(answers))
-        )
+        columns = zip(*paid.values(), strict=True)
+        paid[SUM] = tuple(_weighted(column, weights) for column in columns)
         out += [_spread(mixture, name, values, size) for name, values in paid.items()]
     return tuple(out)
+
+
+def _weighted(values: Sequence[float | None], weights: Sequence[float]) -> float | None:
+    """The weighted sum, divided by the sum of the weights; None where no reward spoke."""
+    if all(value is None for value in values):
+        return None
+    total = sum(weight * (value or 0.0) for weight, value in zip(weights, values, strict=True))
+    return total / (sum(map(abs, weights)) or 1.0)
 
 
 def _spread(mixture: str, name: str, values: Paid, size: int) -> Spread:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from skin_r1.gold import answer_of, gold_answer, reasoning, said_name
 from skin_r1.ontology import load_ontology
-from skin_r1.reading import MAX_FINDINGS, messages_for, render
+from skin_r1.reading import MALIGNANCIES, MAX_FINDINGS, messages_for, render
 from skin_r1.reward_check.scene import Scene
 from skin_r1.reward_check.wrong import rival
 
@@ -59,6 +59,14 @@ def self_praise(scene: Scene) -> str:
     tree, slug = load_ontology(), rival(scene)
     think = f"{reasoning(scene.findings, slug, [])} {PRAISE}"
     return scene.split(think, diagnosis=tree.name(slug), malignancy=str(tree.malignancy(slug)), others=())
+
+
+def stuffed(scene: Scene) -> str:
+    """Every word that could be right in the reasoning, before the rival's JSON object."""
+    tree, slug = load_ontology(), rival(scene)
+    named = ", ".join(map(said_name, dict.fromkeys([*scene.blind.others, scene.diagnosis])))
+    think = f"It could be {', '.join(MALIGNANCIES[:-1])} or {MALIGNANCIES[-1]}. It could be any of {named}."
+    return scene.split(think, diagnosis=tree.name(slug), malignancy=str(tree.malignancy(slug)))
 
 
 def name_alone(scene: Scene) -> str:

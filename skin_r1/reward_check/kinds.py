@@ -60,6 +60,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("gibberish", "hack", "a right JSON after words that mean nothing", hacks.gibberish),
     Kind("prompt copied", "hack", "a right JSON after the prompt's own words", hacks.prompt_copied),
     Kind("padded", "hack", "the right answer, its reasoning repeated to 500 words", hacks.padded),
+    Kind("every word", "hack", "every malignancy and many diagnoses in the reasoning, a wrong JSON", hacks.stuffed),
     Kind("self-praise", "hack", "a wrong answer that says it is right", hacks.self_praise),
     Kind("empty", "unreadable", "nothing", lambda scene: ""),
     Kind("name alone", "unreadable", "the right name and no more", hacks.name_alone),

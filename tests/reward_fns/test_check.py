@@ -171,6 +171,32 @@ def symmetric_reward(completions, malignancy, **columns):
     return [0.4 if one and value is not None and value < 1 else value for value, one in zip(paid, read, strict=True)]
 
 
+def word_reward(completions, malignancy, **columns):
+    """Looks for the word anywhere in an answer that reads well."""
+    pairs = zip(completions, malignancy, strict=True)
+    return [float(truth in text_of(c)) if answers([c])[0] else 0.0 for c, truth in pairs]
+
+
+def union_reward(completions, concepts_present, **columns):
+    """F1 of findings asserted in reasoning or JSON, whichever says them."""
+    out = []
+    for one, present in zip(answers(completions), concepts_present, strict=True):
+        said = one.asserted if one else frozenset()
+        hits = len(said & set(present))
+        out.append(None if not present else 2 * hits / (len(said) + len(present)))
+    return out
+
+
+def unordered_reward(completions, differential, **columns):
+    """Recall of the differential, in any order."""
+    out = []
+    for one, own in zip(answers(completions), differential, strict=True):
+        wanted = {item["diagnosis"] for item in own}
+        named = {one.reading.diagnosis_slug, *one.reading.differential_slugs} if one else set()
+        out.append(len(wanted & named) / len(wanted) if wanted else None)
+    return out
+
+
 def stingy_reward(completions, diagnosis, **columns):
     return [0.8 * value for value in diagnosis_reward(completions=completions, diagnosis=diagnosis)]
 
@@ -225,6 +251,9 @@ template_reward.__name__ = "novelty_reward"
         (json_only_reward, {"prose denies", "prose silent", "other prose", "gibberish"}),
         (first_of_two_reward, {"two at once"}),
         (symmetric_reward, {"flipped", "opposite"}),
+        (word_reward, {"every word"}),
+        (union_reward, {"JSON silent", "prose silent", "gibberish"}),
+        (unordered_reward, {"reversed"}),
         (stingy_reward, {"gold"}),
         (shy_reward, {"empty"}),
         (wide_reward, {"gold"}),
@@ -271,6 +300,8 @@ def test_groups_tell_what_can_be_learned(rows):
         return [float(one is not None) for one in answers(completions)]
 
     assert (SUM, "groups") in faulty(check(rows, [dull_reward]))
+    silent = {s.mixture: s for s in check(rows, [grounding_reward]).spreads if s.reward == SUM}
+    assert silent["midway"].groups == sum(bool(r["concepts_present"] or r["concepts_absent"]) for r in rows)
     pairs = {s.mixture: s for s in check(rows, [diagnosis_reward], group_size=2).spreads}
     assert pairs["midway"].alike > alike["midway", "diagnosis_reward"].alike  # two are sooner alike than eight
 
