@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback
 
 
@@ -20,6 +21,7 @@ class TimeLimit(TrainerCallback):  # type: ignore[misc]
         self.now = time.process_time if on_cpu else time.monotonic
         self.started = self.now()
         self.before = 0.0  # seconds of the run before it was resumed
+        self.agreed = 0.0  # seconds spent at the end of the last step, by the main process's clock
 
     def spent(self) -> float:
         """Seconds of training so far, those before a resume included."""
@@ -32,6 +34,7 @@ class TimeLimit(TrainerCallback):  # type: ignore[misc]
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         self.before, self.started = float(state["spent"]), self.now()
+        self.agreed = self.before
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Start the clock."""
@@ -40,12 +43,15 @@ class TimeLimit(TrainerCallback):  # type: ignore[misc]
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Scale the scheduler's learning rate by the share of the time that is left."""
         if self.seconds is not None:
-            left = max(0.0, 1 - self.spent() / self.seconds)
+            left = max(0.0, 1 - self.agreed / self.seconds)
             for group in kwargs["optimizer"].param_groups:
                 group["lr"] *= left  # the scheduler sets the rate anew after each step
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         """Ask the trainer to stop once the time is up."""
-        if self.seconds is not None and self.spent() >= self.seconds:
-            control.should_training_stop = True
+        if self.seconds is not None:
+            heard = [self.spent()]
+            broadcast_object_list(heard)  # processes that stop at different steps wait for each other forever
+            self.agreed = heard[0]
+            control.should_training_stop = control.should_training_stop or self.agreed >= self.seconds
         return control

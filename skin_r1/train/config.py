@@ -98,6 +98,7 @@ class SkinGRPOConfig(TowerKeys, GRPOConfig):  # type: ignore[misc]
         default=None, metadata={"help": "stop when this logged metric no longer improves, for example reward"}
     )
     early_stop_patience: int = field(default=10, metadata={"help": "for so many logs"})
+    log_multimodal: bool = field(default=False, metadata={"help": "false: log_images shows images, by license"})
     log_images: bool = field(
         default=False, metadata={"help": "images in the completions table too, where the license of the case allows"}
     )
@@ -118,6 +119,15 @@ class SkinGRPOConfig(TowerKeys, GRPOConfig):  # type: ignore[misc]
             raise ValueError(f"keep_zero_variance={self.keep_zero_variance}; allowed: a share, 0 to 1")
         if not 0 <= self.rarity <= 1:
             raise ValueError(f"rarity={self.rarity}; allowed: 0 (no scaling) to 1 (inverse frequency)")
+        if self.log_completions or self.log_multimodal:
+            raise ValueError(
+                "log_completions and log_multimodal would write every image to the tracker; allowed: false. "
+                "completions_every and log_images keep a table, with images where the license allows"
+            )
+        if self.log_images and not self.completions_every:
+            raise ValueError("log_images without completions_every; allowed: completions_every of 1 or more")
+        if self.early_stop_patience < 1 or self.completions_every < 0:
+            raise ValueError("allowed: early_stop_patience of 1 or more, completions_every of 0 or more")
         if self.on_alarm not in ("warn", "stop"):
             raise ValueError(f"on_alarm={self.on_alarm!r}; allowed: warn, stop")
         if self.critic_steps < 0:
