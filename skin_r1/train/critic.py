@@ -35,7 +35,7 @@ WRONG = 0.1  # share of wrong sure answers on the validation split above which a
 
 @dataclass(frozen=True)
 class Criticized:
-    """Rows with the critic's findings, and how it did: processor seconds, findings read and left out, sure and right shares."""
+    """Rows with the critic's findings, and how it did: processor seconds, findings read, sure and right shares."""
 
     rows: Dataset
     facts: Mapping[str, Any]

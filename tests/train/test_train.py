@@ -231,7 +231,7 @@ def test_a_time_limit_ends_training_and_lets_the_rate_fall(rationales, tmp_path)
     limit = ["--max_steps", "100000", "--max_seconds", "4", "--lr_scheduler_type", "constant", "--logging_steps", "1"]
     assert sft(rationales, tmp_path / "timed", *limit) == 0
     assert 1 < facts(tmp_path / "timed")["steps"] < 1000
-    assert 4 <= facts(tmp_path / "timed")["train_runtime"] < 60
+    assert 4 <= facts(tmp_path / "timed")["compute_seconds"] < 20
     before, after = weights(tmp_path / "timed" / "base"), weights(tmp_path / "timed")
     assert any(not torch.equal(before[name], after[name]) for name in before)
 
