@@ -7,18 +7,16 @@ clause; it is for English prose of a teacher or a model.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from skin_r1.negation import negation
 from skin_r1.scan import Clause, clauses
 from skin_r1.stances import Stance, stance_of_diagnosis, stance_of_finding
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A name in a text and what the text does with it.
 
     Attributes:
@@ -45,29 +43,37 @@ SENTENCE = re.compile(r"[^.;!?\n]+[.;!?\n]?")
 """A stretch between full stops, semicolons, question and exclamation marks and line ends: one clause of `skin_r1.scan`."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def claims(text: str) -> tuple[Claim, ...]:
     """Every finding and diagnosis that the text names, in order, with its stance."""
     if "\n" in text:
         return _by_line(text)
+    pieces = sentences(text)
+    return joined(pieces, [sentence_claims(piece.lstrip()) for _, piece in pieces])
+
+
+def sentences(text: str) -> list[tuple[int, str]]:
+    """First character and text of each `SENTENCE`."""
+    return [(found.start(), found[0]) for found in SENTENCE.finditer(text)]
+
+
+def joined(pieces: Sequence[tuple[int, str]], told: Iterable[Sequence[Claim]]) -> tuple[Claim, ...]:
+    """The claims of a text without lines from its `sentences`, and what `sentence_claims` says of each."""
     out: list[Claim] = []
-    for number, found in enumerate(SENTENCE.finditer(text)):
-        own = found[0].lstrip()
-        at = found.end() - len(own)
-        out += (
-            Claim(c.slug, c.kind, c.start + at, c.end + at, c.stance, number, c.question) for c in sentence_claims(own)
-        )
+    for number, ((first, piece), own) in enumerate(zip(pieces, told, strict=True)):
+        at = first + len(piece) - len(piece.lstrip())
+        for slug, kind, start, end, stance, _, question in own:
+            out.append(Claim(slug, kind, start + at, end + at, stance, number, question))
     return tuple(out)
 
 
-@lru_cache(maxsize=1 << 18)  # the composer's sentences come back in many rationales
+@lru_cache(maxsize=1 << 16)  # the composer's sentences come back in many rationales
 def sentence_claims(sentence: str) -> tuple[Claim, ...]:
     """The claims of one sentence that stands in no list."""
-    return tuple(
-        claim
-        for number, clause in enumerate(clauses(sentence))
-        for claim in _claims_of(clause, number, in_list=False, missing=False)
-    )
+    out: list[Claim] = []
+    for number, clause in enumerate(clauses(sentence)):
+        out += _claims_of(clause, number, in_list=False, missing=False)
+    return tuple(out)
 
 
 def _by_line(text: str) -> tuple[Claim, ...]:

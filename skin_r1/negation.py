@@ -71,6 +71,13 @@ _KEYS: dict[str, _Phrases] = {
     "open_ends": _keyed(_OPEN_ENDS),
     "not_negations": _keyed(_NOT_NEGATIONS),
 }
+# Words of many phrases; each phrase is looked for only where the first of its words that is not one of these stands.
+_COMMON = _set("is are was were has have do does did be to i we could can all both of out")
+_TELLING = frozenset(
+    next(word for word in phrase if word not in _COMMON)
+    for kind in ("openers", "closers", "open_ends")
+    for phrase in _KEYS[kind]
+)
 _FIRST = {kind: frozenset(phrase[0] for phrase in phrases) for kind, phrases in _KEYS.items()}
 _STARTS = _FIRST["openers"] | _FIRST["not_negations"] | {"so"}
 _SUBJECTS = _set("they it he she we i this these those")
@@ -88,8 +95,10 @@ _STOPS = _TURNS | {"and", "or", "with"}
 def negation(clause: Clause) -> tuple[State, ...]:
     """For each name of the clause: `said`; `denied` by a word before it; `missing` by words after it; `open`."""
     words, found, commas = clause.words, clause.spans, clause.commas
-    covered = {k for span in found for k in range(span.first, span.last)}
     status: list[State] = ["said"] * len(found)
+    if _TELLING.isdisjoint(words):
+        return tuple(status)
+    covered = {k for span in found for k in range(span.first, span.last)}
     spent: set[int] = set()  # words of "is not seen" and the like deny what precedes, not what follows
     for k, span in enumerate(found):
         j = _after_aside(span, words, commas)

@@ -46,7 +46,7 @@ SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
 }
 
-_SHAPE = re.compile(r"\s*<think>(?P<think>.*?)</think>\s*(?P<answer>\{.*\})\s*", re.DOTALL)
+_SHAPE = re.compile(r"\s*<think>(?P<think>[^<]*+(?:<[^<]*+)*?)</think>\s*(?P<answer>\{.*\})\s*", re.DOTALL)
 _TAG = re.compile(r"</?think>", re.IGNORECASE)
 _REASONING = ("reasoning", "reasoning_content", "thinking")  # where servers put it
 # A name in words: signs that ask, deny, or join two names ("?", "\u00ac", "/", ",") make it another text.
@@ -136,7 +136,7 @@ def parse(message: str | Mapping[str, Any]) -> Reading | ParseFailure:
     if _TAG.search(think) or _TAG.search(shape["answer"]):
         return ParseFailure("more than one <think> block", text)
     try:
-        answer = json.loads(shape["answer"], object_pairs_hook=_unique)
+        answer = _JSON.decode(shape["answer"])
     except (ValueError, RecursionError) as error:
         return ParseFailure(f"the answer is not one JSON object: {error}", text)
     reason = _fault(answer)
@@ -193,6 +193,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(set(keys)) != len(keys):
         raise ValueError("a key occurs twice")
     return dict(pairs)
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_unique)
 
 
 def _fault(answer: dict[str, Any]) -> str | None:

@@ -1,9 +1,11 @@
 """Names of findings and diagnoses in a text, clause by clause, the longest name at each place."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
+from itertools import accumulate
+from typing import NamedTuple
 
 from skin_r1.taxonomy import load_ontology
 from skin_r1.vocabulary import load_concepts
@@ -30,12 +32,12 @@ _LOOKS = (
     "rime", "cut", "rash", "growth", "lesion", "swelling", "tumor", "neoplasm", "mass", "lump", "bump", "spot",
     "discoloration", "hyperpigmentation", "hypopigmentation", "pigmentation", "atrophy", "ulceration", "edema",
 )  # fmt: skip
-_PIECE = re.compile(r"[^\W_]+|[.;!?\n,]")
-_ENDS = frozenset(".;!?\n")
+LONGEST = 120  # words of a clause; the longest of 60,850 clauses of a real teacher has 101
+_WORD = re.compile(r"([^\W_]+)")
+_END = re.compile(r"[.;!?\n]")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A name: words `first` to `last` (exclusive) of its clause; a finding's slug, a diagnosis's, or neither (idle words)."""
 
     first: int
@@ -44,9 +46,10 @@ class Span:
     diagnosis: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(NamedTuple):
     """A stretch of text up to a full stop, semicolon, question or exclamation mark, or line end.
+
+    One of more than `LONGEST` words is noise or a trick, no sentence: its names are not read, which also bounds the cost.
 
     Attributes:
         words: canonical words (`wording.canonical_word`), in order.
@@ -69,51 +72,57 @@ def clauses(text: str) -> Iterator[Clause]:
 
     A full stop inside a number ("1.5 mm") ends nothing that matters: numbers are no words of a name.
     """
-    words: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    commas: set[int] = set()
-    for piece in _PIECE.finditer(text):
-        sign = piece[0]
-        if sign == ",":
-            if words:
-                commas.add(len(words))
-        elif sign in _ENDS:
-            if words:
-                yield _clause(text, words, starts, ends, commas, sign == "?")
-                words, starts, ends, commas = [], [], [], set()
-        else:
-            words.append(canonical_word(sign))
-            starts.append(piece.start())
-            ends.append(piece.end())
-    if words:
-        yield _clause(text, words, starts, ends, commas, False)
+    parts = _WORD.split(text)  # gap, word, gap, ..., word, gap; a match object for each word would take twice the time
+    words = tuple(map(canonical_word, parts[1::2]))
+    bounds = tuple(accumulate(map(len, parts)))
+    starts, ends = bounds[:-1:2], bounds[1::2]
+    first, commas = 0, set[int]()
+    for at, gap in enumerate(parts[2::2], start=1):
+        if gap == " " and at < len(words):
+            continue
+        end = _END.search(gap)
+        if end is not None or at == len(words):
+            own, from_, to = words[first:at], starts[first:at], ends[first:at]
+            spans = _spans(text, own, to, commas)
+            yield Clause(own, from_, to, frozenset(commas), spans, end is not None and end[0] == "?")
+            first, commas = at, set[int]()
+        elif "," in gap:
+            commas.add(at - first)
 
 
-def _clause(
-    text: str, words: list[str], starts: list[int], ends: list[int], commas: set[int], question: bool
-) -> Clause:
-    lexicon, longest = _lexicon()
-    spans = []
-    i, count = 0, len(words)
-    while i < count:
-        for j in range(min(count, i + longest.get(words[i], 0)), i, -1):
-            entry = lexicon.get(tuple(words[i:j]))
-            if entry is not None and not (commas and any(i < at < j for at in commas)):
-                # "scar-like" names a likeness, not a scar.
-                like = j < count and words[j] == "like" and text[ends[j - 1]] == "-"
-                spans.append(Span(i, j, *((None, None) if like else entry)))
-                i = j
+def _spans(text: str, words: Sequence[str], ends: Sequence[int], commas: set[int]) -> tuple[Span, ...]:
+    names = _names()
+    spans: list[Span] = []
+    free = 0  # words before it belong to names
+    for at, word in enumerate(words):
+        if word not in names or at < free:
+            continue
+        node, entry, end = names[word], names[word].entry, at + 1
+        for j in range(at + 1, len(words)):
+            if words[j] not in node.then or j in commas:
                 break
-        else:
-            i += 1
-    commas.discard(count)  # no word follows it
-    return Clause(tuple(words), tuple(starts), tuple(ends), frozenset(commas), tuple(spans), question)
+            node = node.then[words[j]]
+            if node.entry is not None:
+                entry, end = node.entry, j + 1
+        if entry is not None:
+            # "scar-like" names a likeness, not a scar.
+            like = end < len(words) and words[end] == "like" and text[ends[end - 1]] == "-"
+            spans.append(Span(at, end, *((None, None) if like else entry)))
+            free = end
+    return tuple(spans)
+
+
+@dataclass(slots=True)
+class _Node:
+    """The words that may follow those read so far, and the (finding, diagnosis) that they name if the name ends here."""
+
+    then: "dict[str, _Node]" = field(default_factory=dict)
+    entry: tuple[str | None, str | None] | None = None
 
 
 @cache
-def _lexicon() -> tuple[dict[tuple[str, ...], tuple[str | None, str | None]], dict[str, int]]:
-    """Words -> (finding, diagnosis), and first word -> words of the longest name that starts with it.
+def _names() -> dict[str, _Node]:
+    """First word -> what may follow.
 
     The words of a disease's name claim no finding ("blue nevus").
     """
@@ -127,7 +136,10 @@ def _lexicon() -> tuple[dict[tuple[str, ...], tuple[str | None, str | None]], di
     for concept in load_concepts().values():
         for name in (*concept.synonyms, concept.name):
             out[tuple(normalize(name).split())] = (concept.slug, None)
-    longest: dict[str, int] = {}
-    for key in out:
-        longest[key[0]] = max(longest.get(key[0], 0), len(key))
-    return out, longest
+    root = _Node()
+    for key, entry in out.items():
+        node = root
+        for word in key:
+            node = node.then.setdefault(word, _Node())
+        node.entry = entry
+    return root.then

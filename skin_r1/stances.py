@@ -42,6 +42,7 @@ _OF_DISEASE = _words(
     "typical characteristic classic classical common rare unusual usual uncommon expected hallmark pathognomonic "
     "diagnostic specific unexpected atypical exceptional seldom foreign"
 )
+_UNSEEN = _UNFOUND | _SUPPOSED | {"in"}
 _AFFIRM = _words("present seen visible noted evident found observed apparent clear obvious")
 _STRONG = (
     "this is", "it is", "diagnosis is", "answer is", "i conclude", "conclude", "we conclude", "diagnosis of",
@@ -84,6 +85,9 @@ def _phrases(texts: Sequence[str]) -> frozenset[tuple[str, ...]]:
 
 
 _STRONG_KEYS, _WEAK_KEYS = _phrases(_STRONG), _phrases(_WEAK)
+_CUES_END = frozenset(key[-1] for key in _STRONG_KEYS | _WEAK_KEYS)
+_VERDICT = _DOWN | _UP
+_BEFORE = _SUPPOSED | _SOUGHT | _HERE | {"none"}
 _NONE = _words("no nothing none")
 _REACH = 40  # words before a finding that may say what is meant by it; longer lists would cost their length squared
 _GENERIC_KEYS = _phrases(("typical of", "characteristic of", "typical for", "classic for"))
@@ -113,6 +117,8 @@ def stance_of_diagnosis(clause: Clause, span: Span, state: State) -> Stance:
     stance: Stance = "weighed"
     # The cue may end inside the filling words: "is most likely a melanoma".
     for end in range(span.first, start - 1, -1):
+        if not end or words[end - 1] not in _CUES_END:
+            continue
         for length in (3, 2, 1):
             key = words[end - length : end] if end >= length else ()
             if key in _STRONG_KEYS or key in _WEAK_KEYS:
@@ -123,6 +129,8 @@ def stance_of_diagnosis(clause: Clause, span: Span, state: State) -> Stance:
                     return "concluded" if key in _STRONG_KEYS else "leaning"
                 stance = "denied" if not _DOWN.isdisjoint(part) else "weighed"
     after = words[span.last : span.last + 5]
+    if _VERDICT.isdisjoint(after):
+        return stance
     for at, word in enumerate(after):
         if span.last + at in clause.commas or word in _TURNS or word in ("would", "could", "might", "may"):
             break
@@ -140,7 +148,10 @@ def stance_of_diagnosis(clause: Clause, span: Span, state: State) -> Stance:
 
 def _turned_down(clause: Clause, span: Span) -> bool:
     """True for "X is less likely", "X moves down" and the like, whatever stands before."""
-    for at, word in enumerate(clause.words[span.last : span.last + 4]):
+    after = clause.words[span.last : span.last + 4]
+    if _DOWN.isdisjoint(after):
+        return False
+    for at, word in enumerate(after):
         if span.last + at in clause.commas or word in _TURNS or word in ("than", "would", "could", "might", "may"):
             return False
         if word in _DOWN and word not in ("not", "no"):
@@ -150,8 +161,16 @@ def _turned_down(clause: Clause, span: Span) -> bool:
 
 def _part_start(clause: Clause, at: int, span: Span) -> int:
     """Start of the part of the clause that holds word `at`: after a comma, and after an earlier diagnosis."""
-    names = (name.last for name in clause.spans if name.diagnosis is not None and name.last <= at and name is not span)
-    return max([*(comma for comma in clause.commas if comma <= at), *names], default=0)
+    start = 0
+    for comma in clause.commas:
+        if start < comma <= at:
+            start = comma
+    for name in clause.spans:
+        if name.last > at:
+            break
+        if name.diagnosis is not None and name.last > start and name is not span:
+            start = name.last
+    return start
 
 
 def stance_of_finding(clause: Clause, k: int, state: State, stances: Sequence[Stance]) -> Stance:
@@ -170,11 +189,10 @@ def stance_of_finding(clause: Clause, k: int, state: State, stances: Sequence[St
     plain: Stance = "denied" if state == "denied" else "said"
     words, span = clause.words, clause.spans[k]
     after = words[span.last : span.last + 5]
-    seen = _affirmed(after) and (_UNFOUND | _SUPPOSED | {"in"}).isdisjoint(after)
-    if plain == "said" and seen:
+    if plain == "said" and _affirmed(after) and _UNSEEN.isdisjoint(after):
         return "said"
     rest = words[span.last : span.last + 8]
-    here = any(word == "here" and rest[at - 1] in _AS_HERE for at, word in enumerate(rest) if at)
+    here = "here" in rest and any(word == "here" and rest[at - 1] in _AS_HERE for at, word in enumerate(rest) if at)
     if plain == "said" and here and _UNFOUND.isdisjoint(rest):
         return "said"  # "often shows leaf-like areas, as it does here"
     part = words[_part_start(clause, span.first, span) : span.first]
@@ -197,6 +215,9 @@ def stance_of_finding(clause: Clause, k: int, state: State, stances: Sequence[St
                     break
                 return "general"
             at, other = name.first - 1, other - 1
+            continue
+        if words[at] not in _BEFORE:
+            at -= 1
             continue
         if words[at] in _SUPPOSED and not (words[at] == "would" and not _DESCRIBING.isdisjoint(part)):
             return "general"
@@ -229,6 +250,8 @@ def _would_follows(words: Sequence[str], start: int) -> bool:
 
 def _said_of_disease(clause: Clause, k: int, after: Sequence[str]) -> bool:
     """True when a diagnosis follows with such a link: "is typical of psoriasis", "the scale of psoriasis"."""
+    if k + 1 == len(clause.spans):
+        return False
     following = next((s for s in clause.spans[k + 1 :] if s.diagnosis is not None), None)
     if following is None:
         return False

@@ -148,7 +148,10 @@ def _answers(answer: str) -> frozenset[str]:
 def _in_line(answer: str) -> frozenset[str]:
     """The answer, what it is a kind of, and its kinds."""
     tree = load_ontology()
-    return frozenset({*tree.path(answer), *(slug for slug in tree.nodes if answer in tree.path(slug))})
+    below = [answer]
+    for slug in below:
+        below += tree.children(slug)
+    return frozenset({*tree.path(answer), *below})
 
 
 def _turned(prose: Prose, claim: Claim, later: list[Claim], fine: frozenset[str]) -> bool:
@@ -179,7 +182,7 @@ def _other_malignancy(prose: Prose, malignancy: str, above: Collection[str]) -> 
     return None
 
 
-@lru_cache(maxsize=1 << 17)
+@lru_cache(maxsize=1 << 14)
 def _malignancies(sentence: Sentence) -> tuple[tuple[str, str, str], ...]:
     """(words, malignancy, shelf whose name they are part of) of each that the sentence asserts of the lesion."""
     out = []
@@ -198,11 +201,13 @@ def _malignancies(sentence: Sentence) -> tuple[tuple[str, str, str], ...]:
     return tuple(out)
 
 
-@lru_cache(maxsize=1 << 17)
+@lru_cache(maxsize=1 << 14)
 def _extremes(sentence: Sentence) -> tuple[tuple[str, str, str], ...]:
     """(pattern, pattern that excludes it, words) of words such as "tense" that the sentence says of the lesion."""
-    out = []
-    for found in () if sentence.supposed else _OPPOSITE.finditer(sentence.text):
+    out: list[tuple[str, str, str]] = []
+    for found in _OPPOSITE.finditer(sentence.text):
+        if sentence.supposed:
+            return ()
         if sentence.of_disease(found.start()):
             continue
         for pair in _PAIRS:
