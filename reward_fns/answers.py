@@ -102,7 +102,7 @@ def _text(completion: Completion) -> str:
     return last if isinstance(last, str) else ""
 
 
-@lru_cache(maxsize=4096)  # ten rewards read the same completions of a step: one reading serves them all
+@lru_cache(maxsize=1024)  # ten rewards read the same completions of a step: one reading serves them all
 def _read(text: str) -> Answer | None:
     reading = parse(text)
     answer = Answer(reading) if isinstance(reading, Reading) else None

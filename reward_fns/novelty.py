@@ -65,7 +65,7 @@ def _distinct(words: tuple[str, ...]) -> float:
     return len(runs) / count
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _runs(words: tuple[str, ...]) -> tuple[frozenset[tuple[str, ...]], int]:
     """The set of 4-word runs of a text, and how many there are; a shorter text is one run."""
     plain = tuple(word.strip(digits) for word in words)  # "is1 is2 is3" says one word
