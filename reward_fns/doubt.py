@@ -15,8 +15,8 @@ _TURN = re.compile(
 )
 # What follows one of these in the same clause is doubted.
 _BEFORE = re.compile(
-    r"\b(?:if|whether|perhaps|maybe|supposedly|hardly|barely|scarcely|nobody|anything but|unable to|fail\w* to|"
-    r"(?:may|might|could) (?:\w+ )?(?:be|have|show|represent)|cannot (?:confirm|say|tell|claim)|"
+    r"\b(?:(?<!incomplete )if|whether|perhaps|maybe|supposedly|hardly|barely|scarcely|nobody|anything but|"
+    r"unable to|fail\w* to|(?:may|might|could) (?:\w+ )?(?:be|have|show|represent)|cannot (?:confirm|say|tell|claim)|"
     r"(?:false|untrue|wrong|a lie|nonsense|a mistake)(?::| that| to (?:say|claim))|imagine|suppose|pretend|assume|"
     r"zero|nil|sans|w/o|kein\w*|nicht|ohne|pas|aucune?|sin|ningun\w*|nessun\w*|senza|sem|nenhum\w*|geen|zonder|ingen|"
     r"(?:an)?other (?:patient|person|image|picture|photo|case)s?|in (?:the )?textbooks?|vocabulary|"
