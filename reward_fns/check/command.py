@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if len(result.faults) > FAULTS:
         print(f"and {len(result.faults) - FAULTS} more faults")
     if options.html:
-        write_page(options.html, result, f"{options.corpus.name}/{options.split}")
+        write_page(options.html, result, "/".join([*options.corpus.parts[-2:], options.split]))
         print(f"page: {options.html}")
     print(f"{len(rows)} rows, {len(result.faults)} faults")
     return 1 if result.faults else 0

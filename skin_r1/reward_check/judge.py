@@ -74,7 +74,7 @@ def fault(
         return _worst(name, kind, [(1 - value, value, row) for value, row in low], "1 is right")
     if kind.group == "unreadable":
         over = [(value, value, row) for row, value, _ in spoken if value > EXACT]
-        return _worst(name, kind, over, "what is not one answer is paid 0")
+        return _worst(name, kind, over, "0 is right")
     bound = BOUNDS[what].get(kind.name)
     if bound is not None:
         held = [each for each in spoken if answers_for(what, each[0])]
