@@ -1,5 +1,6 @@
 """Which names of a clause are denied: "no crust", "crust is absent"; and which are left open: "cannot be excluded"."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Literal
 
@@ -172,9 +173,9 @@ def _after_aside(span: Span, words: Sequence[str], commas: frozenset[int]) -> in
     """The word after the name, or after "..., the mark of long rubbing, " that stands between it and its verb."""
     if commas.isdisjoint((span.last, span.last + 1)):  # one noun may follow: "black dots, as in a wart, are absent"
         return span.last
-    ends = [at for at in commas if span.last + 1 < at <= span.last + _ASIDE]
-    if ends and words[min(ends)] in _BE and any(_at(words, min(ends), kind) for kind in ("closers", "open_ends")):
-        return min(ends)
+    end = next((at for at in range(span.last + 2, span.last + _ASIDE + 1) if at in commas), None)
+    if end is not None and words[end] in _BE and any(_at(words, end, kind) for kind in ("closers", "open_ends")):
+        return end
     return span.last
 
 
@@ -205,17 +206,17 @@ def _forward(
     Up to `done`, an earlier list has been denied to its end: a second "no" inside it adds nothing.
     """
     previous, first = start, True
-    for k, span in enumerate(found):
-        i = span.first
-        if i < start or (words[start - 1] == "non" and i > start):
-            continue
+    for k in range(bisect_left(found, start, key=_first), len(found)):
+        span, i = found[k], found[k].first
+        if words[start - 1] == "non" and i > start:
+            return done
         if not first and k <= done:
             return done
         gap = words[previous:i]
         comma = any(at in commas for at in range(previous, i + 1)) if not first else False
         if first:
             # "no inflammation, redness or scaling": a list may begin with words that are no names of ours.
-            cuts = [start, *sorted(at for at in commas if start < at < i), i]
+            cuts = [start, *(at for at in range(start + 1, i) if at in commas), i]
             said = gap[1:] if gap[:1] and gap[0] in _OPENED else gap
             listed = all(b - a <= 2 for a, b in zip(cuts, cuts[1:], strict=False)) and _VERBS.isdisjoint(said)
             stop = len(gap) > 8 or (any(at in commas for at in range(start + 1, i + 1)) and not listed)
@@ -233,6 +234,10 @@ def _forward(
         done = done if first else k
         previous, first = span.last, False
     return done
+
+
+def _first(span: Span) -> int:
+    return span.first
 
 
 def _back(words: Sequence[str], found: Sequence[Span], status: list[State], k: int, state: State) -> None:

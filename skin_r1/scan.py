@@ -56,6 +56,7 @@ class Clause(NamedTuple):
         starts, ends: characters of each word in the text.
         commas: positions of words that follow a comma.
         spans: the names among the words, in order, not overlapping.
+        parts: positions where its parts start, in order: 0, after a comma, after a diagnosis.
         question: the clause ends with a question mark.
     """
 
@@ -64,6 +65,7 @@ class Clause(NamedTuple):
     ends: tuple[int, ...]
     commas: frozenset[int]
     spans: tuple[Span, ...]
+    parts: tuple[int, ...]
     question: bool
 
 
@@ -72,25 +74,29 @@ def clauses(text: str) -> Iterator[Clause]:
 
     A full stop inside a number ("1.5 mm") ends nothing that matters: numbers are no words of a name.
     """
-    parts = _WORD.split(text)  # gap, word, gap, ..., word, gap; a match object for each word would take twice the time
-    words = tuple(map(canonical_word, parts[1::2]))
-    bounds = tuple(accumulate(map(len, parts)))
+    pieces = _WORD.split(text)  # gap, word, gap, ..., word, gap: a match object for each word takes twice the time
+    words = tuple(map(canonical_word, pieces[1::2]))
+    bounds = tuple(accumulate(map(len, pieces)))
     starts, ends = bounds[:-1:2], bounds[1::2]
     first, commas = 0, set[int]()
-    for at, gap in enumerate(parts[2::2], start=1):
+    for at, gap in enumerate(pieces[2::2], start=1):
         if gap == " " and at < len(words):
             continue
         end = _END.search(gap)
         if end is not None or at == len(words):
             own, from_, to = words[first:at], starts[first:at], ends[first:at]
             spans = _spans(text, own, to, commas)
-            yield Clause(own, from_, to, frozenset(commas), spans, end is not None and end[0] == "?")
+            parts = sorted({0, *commas, *[span.last for span in spans if span.diagnosis is not None]})
+            asks = end is not None and end[0] == "?"
+            yield Clause(own, from_, to, frozenset(commas), spans, tuple(parts), asks)
             first, commas = at, set[int]()
         elif "," in gap:
             commas.add(at - first)
 
 
 def _spans(text: str, words: Sequence[str], ends: Sequence[int], commas: set[int]) -> tuple[Span, ...]:
+    if len(words) > LONGEST:
+        return ()
     names = _names()
     spans: list[Span] = []
     free = 0  # words before it belong to names
