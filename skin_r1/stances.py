@@ -3,6 +3,7 @@
 Cue words around the names that `skin_r1.scan` finds decide; `skin_r1.claims` reads whole texts with them.
 """
 
+from bisect import bisect
 from collections.abc import Sequence
 from typing import Literal
 
@@ -32,7 +33,8 @@ _SUPPOSED = _words(
     "hallmark were hoped wish wished hoping taken mistaken resemble resembles resembling mimic mimics"
 )
 _VERBS = _words("is are was were has have show see seen cover lie stand make so")
-_BE, _DESCRIBING = _words("is are was were be also clearly easily well"), _words("describe call say name speak")
+_BE = _words("is are was were be also clearly easily well")
+_DESCRIBING = _words("describe call say name speak record anyone incomplete")
 _IN_GENERAL = _words("do does grow never tend usually seldom rarely often")
 _PREDICATES = _words("is are has have does do lack lacks show shows can may would usually rarely seldom never often")
 _AS_HERE, _THE = _words("does do as also is are seen present too"), _words("the my final leading working likeliest")
@@ -122,7 +124,7 @@ def stance_of_diagnosis(clause: Clause, span: Span, state: State) -> Stance:
         for length in (3, 2, 1):
             key = words[end - length : end] if end >= length else ()
             if key in _STRONG_KEYS or key in _WEAK_KEYS:
-                part = words[_part_start(clause, end - length, span) : end]
+                part = words[_part_start(clause, end - length) : end]
                 if key in _GENERIC_KEYS and any(s.finding and s.last <= end for s in clause.spans):
                     return "weighed"  # "scale is typical of psoriasis" concludes nothing
                 if _UNSAID.isdisjoint(part) and _MAYBE.isdisjoint(words[:end]):
@@ -141,7 +143,7 @@ def stance_of_diagnosis(clause: Clause, span: Span, state: State) -> Stance:
         if word == "diagnosis" and after[at - 1] not in _THE:
             continue
         if word in _UP and stance == "weighed":
-            before = words[_part_start(clause, span.first, span) : span.first]
+            before = words[_part_start(clause, span.first) : span.first]
             return "leaning" if _UNSAID.isdisjoint(before) and "than" not in before else stance
     return stance
 
@@ -159,18 +161,9 @@ def _turned_down(clause: Clause, span: Span) -> bool:
     return False
 
 
-def _part_start(clause: Clause, at: int, span: Span) -> int:
+def _part_start(clause: Clause, at: int) -> int:
     """Start of the part of the clause that holds word `at`: after a comma, and after an earlier diagnosis."""
-    start = 0
-    for comma in clause.commas:
-        if start < comma <= at:
-            start = comma
-    for name in clause.spans:
-        if name.last > at:
-            break
-        if name.diagnosis is not None and name.last > start and name is not span:
-            start = name.last
-    return start
+    return clause.parts[bisect(clause.parts, at) - 1]
 
 
 def stance_of_finding(clause: Clause, k: int, state: State, stances: Sequence[Stance]) -> Stance:
@@ -195,7 +188,7 @@ def stance_of_finding(clause: Clause, k: int, state: State, stances: Sequence[St
     here = "here" in rest and any(word == "here" and rest[at - 1] in _AS_HERE for at, word in enumerate(rest) if at)
     if plain == "said" and here and _UNFOUND.isdisjoint(rest):
         return "said"  # "often shows leaf-like areas, as it does here"
-    part = words[_part_start(clause, span.first, span) : span.first]
+    part = words[_part_start(clause, span.first) : span.first]
     if not {"would", "might"}.isdisjoint(part) and _DESCRIBING.isdisjoint(part):
         return "general"
     if words[span.last : span.last + 3] == ("come", "to", "mind"):
@@ -219,8 +212,8 @@ def stance_of_finding(clause: Clause, k: int, state: State, stances: Sequence[St
         if words[at] not in _BEFORE:
             at -= 1
             continue
-        if words[at] in _SUPPOSED and not (words[at] == "would" and not _DESCRIBING.isdisjoint(part)):
-            return "general"
+        if words[at] in _SUPPOSED and (words[at] not in ("would", "if") or _DESCRIBING.isdisjoint(part)):
+            return "general"  # but "it would be incomplete if it left out the scale", "anyone would see scale"
         if words[at] in _SOUGHT and words[at + 1 : at + 2] in (("for",), ("to",)):
             return "open" if _UNFOUND.isdisjoint(words[span.last :]) else "denied"
         if words[at] == "none" and words[at + 1 : at + 2] in (("is",), ("are",)):
@@ -250,9 +243,8 @@ def _would_follows(words: Sequence[str], start: int) -> bool:
 
 def _said_of_disease(clause: Clause, k: int, after: Sequence[str]) -> bool:
     """True when a diagnosis follows with such a link: "is typical of psoriasis", "the scale of psoriasis"."""
-    if k + 1 == len(clause.spans):
-        return False
-    following = next((s for s in clause.spans[k + 1 :] if s.diagnosis is not None), None)
+    near = clause.spans[k + 1 : k + 10]  # a link has eight words at most
+    following = next((s for s in near if s.diagnosis is not None), None)
     if following is None:
         return False
     between = clause.words[clause.spans[k].last : following.first]
