@@ -17,24 +17,29 @@ _TURN = re.compile(
 _BEFORE = re.compile(
     r"\b(?:(?<!incomplete )if|whether|perhaps|maybe|supposedly|hardly|barely|scarcely|nobody|anything but|"
     r"unable to|fail\w* to|(?:may|might|could) (?:\w+ )?(?:be|have|show|represent)|cannot (?:confirm|say|tell|claim)|"
-    r"(?:false|untrue|wrong|a lie|nonsense|a mistake)(?::| that| to (?:say|claim))|imagine|suppose|pretend|assume|"
+    r"(?:false|untrue|wrong|a lie|nonsense|a mistake)(?::| that| to (?:say|claim))|imagine|suppose|pretend|assume|presumably|"
     r"zero|nil|sans|w/o|kein\w*|nicht|ohne|pas|aucune?|sin|ningun\w*|nessun\w*|senza|sem|nenhum\w*|geen|zonder|ingen|"
     r"(?:an)?other (?:patient|person|image|picture|photo|case)s?|in (?:the )?textbooks?|vocabulary|"
-    r"(?:asked|told|supposed) to)\b"
+    r"(?:asked|told|supposed) (?:to|that)|it is said|i guess|i will say|answer with|expects|(?<!a )little|n0)\b"
+    r"|\b(?:missing|absent|lacking|not (?:seen|there|present))\s*:|\[ \]"
     r"|^\W*(?:typical|characteristic|classic) (?:of|for|in)\b[^,]*\b(?:is|are)\b"
     r"|[\u0370-\u1cff\u2e80-\ud7ff\uf900-\ufaff]",  # letters of another script
     re.IGNORECASE,
 )
 # What stands before one of these in the same clause is doubted.
 _AFTER = re.compile(
-    r"\b(?:doubtful|questionable|(?:is|are|remains?) (?:unclear|uncertain|open)|no trace|not there|"
-    r"(?:may|might|could) be (?:present|there|seen|visible)|"
-    r"(?:is|are|has|have) (?:now |since )?(?:gone|healed|resolved|cleared|faded|vanished))\b",
+    r"\b(?:doubtful|questionable|(?:is|are|remains?) (?:unclear|uncertain|open)|no trace|not there|not the case|nowhere|"
+    r"(?:may|might|could) be (?:present|there|seen|visible)|made up|a guess|takes imagination|"
+    r"do(?:es)? not show|fails? to appear|(?:was|were) expected|"
+    r"(?:is|are|has|have) (?:now |since )?(?:gone|healed|resolved|cleared|faded|vanished))\b"
+    r"|[\u2610\u2612\u2715-\u2718\u274c]",  # crosses and empty boxes
     re.IGNORECASE,
 )
 _CLOSE_BEFORE = re.compile(r"\b(?:possibl[ey]|potential(?:ly)?)(?: \w+){0,2}\W*$", re.IGNORECASE)
 _CLOSE_AFTER = re.compile(
-    r"\s*(?:[:=]\s*(?:negative|false|nil|zero|0|n/a|unknown|unclear)\b|\([-\u2013\u2212]\)|-free\b)", re.IGNORECASE
+    r"\s*(?:[:=]\s*(?:negative|false|nil|zero|n/a|unknown|unclear)\b|\)?\s*[:=]?\s*0(?![.,]?\d)|"
+    r"\([-\u2013\u2212]\)|-free\b)",
+    re.IGNORECASE,
 )
 _NEAR, _FAR = 40, 600  # characters around a name: for `_CLOSE_BEFORE`, and of a sentence
 # Each cue but signs and other scripts has one of these words: a sentence without any is not searched.
@@ -44,7 +49,8 @@ _WORDS = frozenset(
     "aucun aucune sin senza sem geen zonder ingen patient person image picture photo case patients persons images pictures "
     "photos cases textbook textbooks vocabulary asked told supposed typical characteristic classic doubtful questionable "
     "unclear uncertain open trace not gone healed resolved cleared faded vanished possible possibly potential potentially "
-    "negative n unknown free kein keine keinen keiner keinerlei keinem nessun nessuna nessuno ningun ninguna ninguno "
+    "negative n unknown guess say answer expects little n0 missing absent lacking nowhere made takes appear show expected "
+    "presumably said free kein keine keinen keiner keinerlei keinem nessun nessuna nessuno ningun ninguna ninguno "
     "nenhum nenhuma".split()
 )
 
@@ -74,7 +80,12 @@ def doubted(text: str, start: int, end: int) -> bool:
 @lru_cache(maxsize=1 << 13)
 def _cues(sentence: str) -> tuple[tuple[int, int, int], ...]:
     """(start, until, since) of each clause: names before `until` and after `since` are doubted; empty without any cue."""
-    if sentence.isascii() and _WORDS.isdisjoint(_LETTERS.findall(sentence.lower())) and "(-" not in sentence:
+    if (
+        sentence.isascii()
+        and _WORDS.isdisjoint(_LETTERS.findall(sentence.lower()))
+        and "(-" not in sentence
+        and "[" not in sentence
+    ):
         return ()
     starts = (0, *(turn.end() for turn in _TURN.finditer(sentence)))
     out = []

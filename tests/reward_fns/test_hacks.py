@@ -5,13 +5,17 @@ and the most that each reward may pay it: one number for all rewards, or a numbe
 worths were written down before any of the rows was paid.
 """
 
+import gc
 import time
+from functools import _lru_cache_wrapper
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 import reward_fns
-from tests.reward_fns.hacked import completions, rows
+from skin_r1.reading import render
+from tests.reward_fns.hacked import CASES, completions, rows
 
 TABLE = rows(Path(__file__).with_name("hacks.jsonl"))
 SLOWEST = 0.05  # seconds of one core for all ten rewards of one completion
@@ -60,3 +64,21 @@ def test_nothing_is_slow_to_read(row):
         paid(row, fresh)
         best = min(best, (time.process_time() - start))
     assert best <= SLOWEST
+
+
+def test_noise_fills_no_cache_without_an_end():
+    columns = {key: [value] for key, value in CASES["psoriasis"][0].items()}
+    noise = ["".join(letters) for letters in product("bdfgklmnprst", "aeiou", "kmrst", "aeo", "x")]
+
+    def sizes(words):
+        for word in words:
+            said = render(f"Some {word} scale is seen, so {word}s.", [word], [word], f"{word} disease", "benign")
+            for reward in SHORT.values():
+                reward(completions=[said], **columns)
+        caches = (each for each in gc.get_objects() if isinstance(each, _lru_cache_wrapper))
+        endless = (each for each in caches if each.__module__.startswith(("skin_r1", "reward_fns")))
+        return {each.__name__: each.cache_info().currsize for each in endless if each.cache_info().maxsize is None}
+
+    before = sizes(noise[:300])
+    grown = {name for name, size in sizes(noise[300:900]).items() if size > before.get(name, 0)}
+    assert grown <= {"canonical_word"}, grown  # a word each
