@@ -163,7 +163,7 @@ def test_what_autograd_keeps_is_counted_as_it_is(family, rank):
     with saved_tensors_hooks(keep, lambda tensor: tensor):
         decoder(inputs_embeds=embeddings, use_cache=False)
     measured = sum(size for size, _ in kept.values())
-    assert 0.97 * measured <= sizes.saved * sizes.layers * tokens <= 1.1 * measured
+    assert 0.97 * measured <= sizes.saved * sizes.layers * tokens <= 1.15 * measured
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
