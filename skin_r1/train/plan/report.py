@@ -39,6 +39,10 @@ def describe(name: str, sizes: Sizes, run: Run, tokens: Tokens, gpu: GPU) -> lis
         f"a step       {run.batch} rows x {run.accumulation} passes x {run.gpus} GPUs"
         + (f"; each GPU samples {run.generated} completions at a time" if run.generated else ""),
     ]
+    if run.lora is None and run.dtype.itemsize == 2 and run.sharding in ("none", "ddp"):
+        lines.append(
+            "note         bfloat16 weights without a float32 copy lose small updates: ZeRO keeps one, FSDP2 too"
+        )
     return lines
 
 
