@@ -71,7 +71,9 @@ TOOLS = {
     # what a cluster has and this machine lacks, just enough to see what each machine would run
     "scontrol": 'printf "node%d\\n" $(seq 1 "$SLURM_NNODES")',
     "srun": 'while [[ $1 == --* ]]; do shift; done; SLURM_PROCID=1 exec "$@"',
-    "accelerate": f'exec {sys.executable} "$RECORD" accelerate "$@"',
+    # the trainers of a server job outlive its start: the script stops the server when they end
+    "accelerate": 'until [[ -z ${SERVED:-} ]] || grep -q vllm "$LOG" 2>/dev/null; do sleep 0.05; done\n'
+    f'exec {sys.executable} "$RECORD" accelerate "$@"',
     "vllm": f'exec {sys.executable} "$RECORD" vllm "$@"',
 }
 RECORD = "import json, os, sys; open(os.environ['LOG'], 'a').write(json.dumps(sys.argv[1:]) + chr(10))"
@@ -131,7 +133,7 @@ def test_every_option_of_a_script_is_one_of_the_program_it_starts(
 
 def test_the_server_is_started_as_trl_expects(tmp_path):
     pytest.importorskip("vllm")
-    _, commands = run_script("grpo_server.slurm", [GRPO_RECIPE, "runs/x/sft_full"], tmp_path)
+    _, commands = run_script("grpo_server.slurm", [GRPO_RECIPE, "runs/x/sft_full"], tmp_path, SERVED="yes")
     check = """
 import json, sys
 import skin_r1  # makes torchvision importable beside a CPU build of torch
