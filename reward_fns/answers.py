@@ -36,7 +36,7 @@ class Answer:
     @cached_property
     def words(self) -> tuple[str, ...]:
         """The reasoning's words, lower case, without marks and numbers, which say nothing by themselves."""
-        return tuple(word for word in _WORD.findall(self.think.lower()) if not word.isdecimal())
+        return tuple([word for word in _WORD.findall(self.think.lower()) if not word.isdecimal()])
 
     @cached_property
     def prose(self) -> Prose:

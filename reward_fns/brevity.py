@@ -5,16 +5,16 @@ from typing import Any
 
 from reward_fns.answers import Answer, Completion, answers
 
-LEAST, MOST, END = 6, 220, 440  # words
+LEAST, MOST, END = 6, 320, 640  # words
 LONGEST = 10  # characters of a word and the space behind it, at most: a text without spaces has an end too
 
 
 def brevity_reward(
     prompts: Sequence[Any] | None = None, completions: Sequence[Completion] = (), **columns: Any
 ) -> list[float | None]:
-    """1 for reasoning of 6 to 220 words; below it grows linearly with the words, above it falls linearly to 0 at 440.
+    """1 for reasoning of 6 to 320 words; below it grows linearly with the words, above it falls linearly to 0 at 640.
 
-    The band is ours: a composed rationale has 10 to 120 words. What fills the lower end are different words: one that is
+    The band is ours: a composed rationale has 10 to 310 words. What fills the lower end are different words: one that is
     repeated, in whatever case or with whatever mark or number, counts once. At the upper end every word counts, and so does
     every tenth character. A text that does not parse scores 0.
     """

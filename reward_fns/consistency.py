@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from reward_fns.answers import Answer, Completion, answers
-from reward_fns.expected import RARE, usual_findings
 from skin_r1.distill.checks.conclusion import conclusion_fault
 from skin_r1.ontology import load_ontology
+from skin_r1.plausible import RARE, usual_findings
 
 UNSAID = 0.5  # the reasoning names no diagnosis: nothing contradicts the answer, nothing leads to it
 # What stands between two diagnoses of one conclusion.
@@ -23,8 +23,9 @@ def consistency_reward(
 
     1. Findings: overlap (intersection over union) of those that the reasoning asserts and those in the JSON object.
     2. Malignancy: 1 when the JSON's is the ontology's malignancy of the diagnosis that the JSON names, else 0.
-    3. Grounds: share of the asserted findings that the named diagnosis is known to show, of those that the counts know
-       (upper end of the 95 % interval at or above 0.05); left out where they know none of them.
+    3. Grounds: share of the asserted findings that the named diagnosis is known to show (upper end of the 95 % interval
+       at or above 0.05), of those that the counts know; left out where they know none of them. One unusual finding is
+       forgiven where another is known: true findings are at times unusual.
 
     An answer without any finding has no grounds: 1 and 3 are 0. The conclusion counts 1 when the reasoning concludes the
     diagnosis of the JSON, what it is a kind of or one of its kinds; 0.5 when it names none, names two in one breath, or only
@@ -44,7 +45,7 @@ def _score(answer: Answer) -> float:
     usual = usual_findings(named)
     known = [usual[finding][1] >= RARE for finding in answer.asserted if finding in usual]
     if known or not union:
-        agreements.append(sum(known) / len(known) if known else 0.0)
+        agreements.append(min(1.0, (sum(known) + 1) / len(known)) if any(known) else 0.0)
     return (1.0 if _concluded(answer, named) else UNSAID) * sum(agreements) / len(agreements)
 
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from reward_fns.answers import Answer, Completion, answers
-from skin_r1.distill.differential.graph import neighbors
+from skin_r1.differentials import neighbors
 from skin_r1.reading import MAX_DIFFERENTIAL
 
 NEIGHBORS = 4  # look-alikes of the graph that are asked for

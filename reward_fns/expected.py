@@ -1,19 +1,14 @@
 """Grounding without annotation: could a case of the true diagnosis show the findings that the answer asserts?"""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from types import MappingProxyType
 from typing import Any
 
 from reward_fns.answers import Answer, Completion, answers
 from reward_fns.grounding import FREE_UNKNOWN
-from skin_r1.concepts import expectations, measured_expectations
+from skin_r1.plausible import RARE, usual_findings
 
-Usual = Mapping[str, tuple[float, float]]
-
-LEAST_IMAGES = 10  # fewer images of a diagnosis say nothing
-RARE = 0.05  # a finding whose share is surely below this is implausible
-MOST_EXPECTED = 3  # findings that an answer needs for full pay, at most
+MOST_NEEDED = 3  # findings that an answer needs for full pay, at most
+MANY = 2  # times the expected number of findings; no more of them are paid
 
 
 def expected_grounding_reward(
@@ -30,11 +25,14 @@ def expected_grounding_reward(
 
     Evidence on a finding is what was measured on the image or named by a critic (`concepts_present`, `concepts_absent` of a
     row that is not annotated) and, where these are silent, how often the true diagnosis shows it: counts of
-    `knowledge/expectations.tsv` and `knowledge/measured.tsv` over at least `LEAST_IMAGES` images. A finding is implausible
-    where the upper end of the 95 % interval of its share is below `RARE`. With G allowed findings (asserted in reasoning
-    and JSON alike), B refuted or implausible ones, and U of which nothing is known, beyond the first two:
+    `knowledge/expectations.tsv` and `knowledge/measured.tsv` over enough images. A finding is implausible where the upper end
+    of the 95 % interval of its share is below 5 %. With G allowed findings (asserted in reasoning and JSON), B refuted or
+    implausible ones, U of which nothing is known, beyond the first two, and n the expected number of findings of the
+    diagnosis, rounded, at least 1:
 
-        reward = G / max(n, G + B + U),   n = expected number of findings of the diagnosis, rounded, 1 to 3
+        reward = min(G, 2 n) / max(min(n, 3), G + B + U)
+
+    so that an answer need not name more than three, and a list of everything that is possible loses.
 
     The pay of a usual finding does not grow with its frequency: paying P(finding | diagnosis) itself would teach the
     textbook picture instead of this image. It is weak evidence, so give it a small weight.
@@ -74,18 +72,6 @@ def _score(
     good = sum(verdicts[finding] is True for finding in answer.upheld)
     bad = sum(verdict is False for verdict in verdicts.values())
     unknown = sum(verdict is None for verdict in verdicts.values()) + answer.strangers
-    need = min(MOST_EXPECTED, max(1, round(sum(rate for rate, _ in usual.values()))))
-    return good / max(need, good + bad + max(0, unknown - FREE_UNKNOWN))
-
-
-@cache
-def usual_findings(diagnosis: str) -> Usual:
-    """Finding -> (P(finding | diagnosis), upper end of its 95 % interval), where enough images were looked at."""
-    return MappingProxyType(
-        {
-            finding: (count.rate, count.interval()[1])
-            for table in (measured_expectations(), expectations())  # what people marked wins
-            for (slug, finding), count in table.items()
-            if slug == diagnosis and count.total >= LEAST_IMAGES
-        }
-    )
+    expected = max(1, round(sum(rate for rate, _ in usual.values())))
+    counted = good + bad + max(0, unknown - FREE_UNKNOWN)
+    return min(good, MANY * expected) / max(min(expected, MOST_NEEDED), counted)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from reward_fns import diagnosis as nearness
 from reward_fns.answers import Answer, Completion, answers
+from reward_fns.diagnosis import diagnosis_reward
 from skin_r1.concepts import excluded_by
 
 RECALL_WEIGHT = 0.5  # beta squared: recall counts half as much as precision
@@ -66,7 +66,7 @@ def gated_grounding_reward(
     grounds = grounding_reward(
         completions=completions, concepts_present=concepts_present, concepts_absent=concepts_absent
     )
-    credits = nearness.diagnosis_reward(completions=completions, diagnosis=diagnosis)
+    credits = diagnosis_reward(completions=completions, diagnosis=diagnosis)
     return [None if g is None or c is None else g * c for g, c in zip(grounds, credits, strict=True)]
 
 

@@ -1,7 +1,7 @@
 """Does the reasoning change when the answer does, or is it one template for all?"""
 
 from collections.abc import Sequence
-from functools import lru_cache
+from itertools import combinations
 from string import digits
 from typing import Any
 
@@ -35,39 +35,43 @@ def novelty_reward(
         One value per completion in [0, 1]; 0 where the text does not parse.
     """
     read = answers(completions)
-    if not case_id:
-        return [0.0 if answer is None else _score(answer, ()) for answer in read]
-    groups: dict[str, list[Answer]] = {}
-    for answer, case in zip(read, case_id, strict=True):
-        groups.setdefault(case, []).extend([answer] if answer is not None else [])
+    groups: dict[object, dict[int, Answer]] = {}
+    for at, (answer, case) in enumerate(zip(read, case_id or range(len(read)), strict=True)):
+        if answer is not None:
+            groups.setdefault(case, {})[at] = answer
+    paid: list[float | None] = [0.0] * len(read)
+    for group in groups.values():
+        for at, value in zip(group, _scores([*group.values()]), strict=True):
+            paid[at] = value
+    return paid
+
+
+def _scores(group: Sequence[Answer]) -> list[float]:
+    runs = [_runs(answer.words) for answer in group]
+    distinct = [frozenset(each) for each in runs]
+    alike: list[list[float]] = [[] for _ in group]
+    for i, j in combinations(range(len(group)), 2):
+        if _differs(group[i], group[j]):
+            both = len(distinct[i] & distinct[j])
+            share = both / (len(distinct[i]) + len(distinct[j]) - both)
+            alike[i].append(share)
+            alike[j].append(share)
     return [
-        0.0 if answer is None else _score(answer, groups[case]) for answer, case in zip(read, case_id, strict=True)
+        min(1.0, len(own) / len(every) / DISTINCT) * (1 - max(0.0, _mean(shares) - FREE) / (1 - FREE))
+        for own, every, shares in zip(distinct, runs, alike, strict=True)
     ]
-
-
-def _score(answer: Answer, group: Sequence[Answer]) -> float:
-    others = [_alike(answer.words, other.words) for other in group if _differs(answer, other)]
-    shared = sum(others) / len(others) if others else 0.0
-    return min(1.0, _distinct(answer.words) / DISTINCT) * (1 - max(0.0, shared - FREE) / (1 - FREE))
 
 
 def _differs(a: Answer, b: Answer) -> bool:
     return a.reading.diagnosis_slug != b.reading.diagnosis_slug or a.listed != b.listed
 
 
-def _alike(a: tuple[str, ...], b: tuple[str, ...]) -> float:
-    ours, theirs = _runs(a)[0], _runs(b)[0]
-    return len(ours & theirs) / len(ours | theirs)
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
 
 
-def _distinct(words: tuple[str, ...]) -> float:
-    runs, count = _runs(words)
-    return len(runs) / count
-
-
-@lru_cache(maxsize=1024)
-def _runs(words: tuple[str, ...]) -> tuple[frozenset[tuple[str, ...]], int]:
-    """The set of 4-word runs of a text, and how many there are; a shorter text is one run."""
-    plain = tuple(word.strip(digits) for word in words)  # "is1 is2 is3" says one word
-    runs = [plain[at : at + SHINGLE] for at in range(max(1, len(words) - SHINGLE + 1))]
-    return frozenset(runs), len(runs)
+def _runs(words: Sequence[str]) -> list[str]:
+    """The 4-word runs of a text; a shorter text is one run."""
+    plain = [word.strip(digits) for word in words]  # "is1 is2 is3" says one word
+    following = [plain[at:] for at in range(min(SHINGLE, len(plain)))]
+    return list(map(" ".join, zip(*following, strict=False)))

@@ -6,6 +6,7 @@ from functools import cache
 from skin_r1.concepts import excluded_by, expectations, measured_expectations
 
 LEAST_IMAGES = 10  # fewer images of a diagnosis say nothing
+RARE = 0.05  # a finding whose share is surely below this is implausible
 
 
 def usual_findings(diagnosis: str) -> Mapping[str, tuple[float, float]]:

@@ -4,7 +4,7 @@ import csv
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 KNOWLEDGE = Path(__file__).parent / "knowledge"
@@ -81,7 +81,7 @@ def _singular(word: str) -> str:
     return _SPELLINGS.get(word, word)
 
 
-@cache
+@lru_cache(maxsize=1 << 17)
 def canonical_word(word: str) -> str:
     """One word without accents, case, plural and spelling variants; what `normalize` does to each word."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c))

@@ -79,7 +79,7 @@ BOUNDS: Mapping[Judges, Mapping[str, Bound]] = {
     "malignancy": {"reworded": GOLD, "opposite": MISSED, "flipped": MISSED, "self-praise": MISSED, "every word": MISSED},
     "findings": _FINDINGS | {"all findings": LISTED},
     "gated findings": _FINDINGS | _DIAGNOSIS | {"all findings": LISTED},
-    "expected findings": _NAMED_ONCE | {"reworded": GOLD, "all findings": MEAN, "all in prose": MEAN},
+    "expected findings": _NAMED_ONCE | {"reworded": GOLD, "all findings": Bound("chance", 0.5), "all in prose": MEAN},
     "differential": {
         "reversed": LESS, "no others": LESS, "whole family": LESS, "other family": LESS, "opposite": LESS,
         "two at once": LESS, "homoglyphs": LESS,

@@ -45,7 +45,6 @@ def check_rewards(
     Raises:
         UserError: with the first faults.
     """
-    names = [getattr(reward, "__name__", "") for reward in rewards]
     result = reward_check(sample(rows, rewards, REWARD_ROWS), rewards, weights, group_size=group_size)
     if result.faults:
         raise problem(
@@ -53,7 +52,7 @@ def check_rewards(
             column="reward_funcs",
             found="; ".join(map(str, result.faults[:3])),
             allowed="gold answers paid in full, hacks at their honest worth",
-            next_step=f"skin-r1 rewards check --corpus CORPUS --reward_funcs {' '.join(names)} shows each answer's pay",
+            next_step="skin-r1 rewards check --corpus CORPUS --config RECIPE --html OUT.html shows each answer and its pay",
         )
 
 

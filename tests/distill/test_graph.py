@@ -14,9 +14,10 @@ import pytest
 from benchmarks import build_differentials, differential_profiles
 from data_prep.adapters import scin
 from skin_r1.cli import run_main
+from skin_r1.differentials import Edge, neighbors
 from skin_r1.distill.differential import draw as graph_draw
 from skin_r1.distill.differential import graph
-from skin_r1.distill.differential.graph import LEAST_STRENGTH, RATES, SILENT, Edge, neighbors, telling
+from skin_r1.distill.differential.graph import LEAST_STRENGTH, RATES, SILENT, telling
 from skin_r1.distill.differential.main import around, family_edges, main
 from skin_r1.errors import UserError
 from skin_r1.ontology import load_ontology

@@ -81,4 +81,4 @@ def test_noise_fills_no_cache_without_an_end():
 
     before = sizes(noise[:300])
     grown = {name for name, size in sizes(noise[300:900]).items() if size > before.get(name, 0)}
-    assert grown <= {"canonical_word"}, grown  # a word each
+    assert not grown, grown  # a word each

@@ -19,11 +19,10 @@ from reward_fns import (
     malignancy_reward,
     novelty_reward,
 )
-from reward_fns.check import check_rows
 from skin_r1.case import load_corpus
 from skin_r1.cli import main as skin_r1
 from skin_r1.concepts import load_concepts
-from skin_r1.distill.differential.graph import neighbors
+from skin_r1.differentials import neighbors
 from skin_r1.gold import gold_answer
 from skin_r1.ontology import load_ontology
 from skin_r1.reading import Reading, parse, render
@@ -272,7 +271,7 @@ def test_one_reasoning_for_all_answers_is_a_template():
     assert novelty_reward(completions=["", template[0]], case_id=["a", "a"]) == [0.0, 1.0]
 
 
-@pytest.mark.parametrize(("words", "paid"), [(3, 0.5), (6, 1.0), (220, 1.0), (330, 0.5), (600, 0.0)])
+@pytest.mark.parametrize(("words", "paid"), [(3, 0.5), (6, 1.0), (320, 1.0), (480, 0.5), (700, 0.0)])
 def test_brevity(words, paid):
     assert one(brevity_reward, say(think=" ".join(f"word{n}" for n in range(words)))) == pytest.approx(paid)
 
@@ -337,40 +336,10 @@ def corpus(tmp_path_factory):
     return folder
 
 
-def test_check_passes_on_a_corpus_and_fails_on_a_generous_reward(corpus, capsys):
-    assert skin_r1(["rewards", "check", "--corpus", str(corpus)]) == 0
-    assert "0 faults" in capsys.readouterr().out
-    rows = list(load_corpus(corpus, "train").remove_columns("images"))[:5]
-
-    def diagnosis_reward(completions, **_):
-        return [1.0 if "melanoma" in c[0]["content"] else 0.1 for c in completions]
-
-    assert check_rows(rows, [diagnosis_reward]).faults
-
-
-GENEROUS = """
-def keen_reward(completions, **columns):  # likes length, whatever is said
-    texts = [c if isinstance(c, str) else c[0]["content"] for c in completions]
-    return [min(1.0, len(t) / 2000) if "<think>" in t and t.count("<think>") == 1 else 0.0 for t in texts]
-"""
-
-
-def test_check_reads_a_users_own_reward_and_finds_what_it_falls_for(corpus, tmp_path, monkeypatch, capsys):
-    (tmp_path / "my_rewards.py").write_text(GENEROUS)
-    monkeypatch.chdir(tmp_path)
-    command = ["rewards", "check", "--corpus", str(corpus), "--reward_funcs"]
-    assert skin_r1([*command, "my_rewards.keen_reward"]) == 1
-    said = capsys.readouterr().out
-    assert "keen_reward pays the hack 'all findings'" in said
-    assert skin_r1([*command, "reward_fns.diagnosis_reward", "--limit", "7"]) == 0
-    assert int(capsys.readouterr().out.splitlines()[-1].split()[0]) <= 7
-    assert skin_r1([*command, "reward_fns.diagnosis_reward", "--limit", "0"]) == 2
-    assert "1 or more" in capsys.readouterr().err
-
-
 def test_weights_of_zero_and_long_differentials_break_nothing():
     many = [{"diagnosis": slug, "weight": 0.1} for slug in list(load_ontology().nodes)[20:34]]
-    row = {"diagnosis": many[0]["diagnosis"], "malignancy": "benign", "concepts_present": [], "differential": many}
+    row = {"diagnosis": many[0]["diagnosis"], "malignancy": "benign", "differential": many}
+    row |= {"concepts_present": [], "concepts_absent": [], "annotation": "sparse"}
     assert isinstance(parse(gold_answer(row)), Reading)
     nothing = [{"diagnosis": "melanoma", "weight": 0.0}]
     assert one(differential_reward, say(), differential=nothing) is None

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-from skin_r1.distill.differential.graph import known, neighbors, telling
+from skin_r1.differentials import neighbors
+from skin_r1.distill.differential.graph import known, telling
 from skin_r1.ontology import load_ontology
 from skin_r1.vocabulary import Expectation, concept_slug, expectations
 

@@ -8,10 +8,10 @@ from itertools import chain
 from typing import Any
 
 from skin_r1.concepts import mentions
+from skin_r1.differentials import neighbors
 from skin_r1.distill.composer.evidence import Link, Signs, links, rivals, sayable
 from skin_r1.distill.composer.say import Voice, name
 from skin_r1.distill.composer.trajectory import Sentence, others
-from skin_r1.distill.differential.graph import neighbors
 from skin_r1.ontology import load_ontology
 
 Block = list[Sentence]

@@ -11,7 +11,8 @@ from math import atan2, pi
 import numpy as np
 from numpy.typing import NDArray
 
-from skin_r1.distill.differential.graph import Edge, telling
+from skin_r1.differentials import Edge
+from skin_r1.distill.differential.graph import telling
 from skin_r1.ontology import load_ontology
 from skin_r1.vocabulary import concept_name
 

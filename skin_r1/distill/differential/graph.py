@@ -13,7 +13,6 @@ from skin_r1.errors import problem
 from skin_r1.ontology import load_ontology
 from skin_r1.rules import Role, Rule, load_rules, rules_of
 from skin_r1.vocabulary import expectations, load_concepts
-from skin_r1.wording import KNOWLEDGE, many, read_tsv
 
 LEAST_IMAGES = 10  # annotated images of a diagnosis before its counts are used
 LEAST_STRENGTH = 0.25  # nats: odds shifted by a factor of 1.3; less is not worth a sentence
@@ -21,23 +20,6 @@ RATES: Mapping[Role, float] = {"typical": 0.7, "supports": 0.4, "rare": 0.05, "e
 """The share of cases that a role is read as: "most" as 0.7, "not all" as 0.4, "seldom" as 0.05, "untenable" as 0.01."""
 SILENT = 0.15  # the share where the rules of a diagnosis do not speak of the finding
 SILENT_WEIGHT = 0.5  # silence is no statement: half the nats
-
-
-@dataclass(frozen=True)
-class Edge:
-    """Two diagnoses that are taken for one another.
-
-    Attributes:
-        a: ontology slug; the diagnosis that was asked for.
-        b: ontology slug of its look-alike.
-        weight: how readily, in (0, 1]; the same from both sides.
-        why: the parts of the weight, `tree:siblings`, `findings:0.62`, `listed:41/180`; at least one.
-    """
-
-    a: str
-    b: str
-    weight: float
-    why: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -75,16 +57,6 @@ class Known:
 
 
 NOTHING = Known()
-
-
-def neighbors(diagnosis: str) -> tuple[Edge, ...]:
-    """The look-alikes of a diagnosis, most alike first; empty where none is known.
-
-    Raises:
-        UserError: no such slug.
-    """
-    _check(diagnosis)
-    return _edges().get(diagnosis, ())
 
 
 @cache
@@ -202,16 +174,6 @@ def known(diagnosis: str) -> Mapping[str, Known]:
 def _strongest(rules: tuple[Rule, ...]) -> Role | None:
     """The role that says most: `typical` before `supports`, `excludes` before `rare`."""
     return max((rule.role for rule in rules), key=lambda role: abs(log(RATES[role] / SILENT)), default=None)
-
-
-@cache
-def _edges() -> Mapping[str, tuple[Edge, ...]]:
-    path = KNOWLEDGE / "differentials.tsv"
-    out: dict[str, list[Edge]] = {}
-    for row in read_tsv(path) if path.is_file() else ():
-        for a, b in ((row["a"], row["b"]), (row["b"], row["a"])):
-            out.setdefault(a, []).append(Edge(a, b, float(row["weight"]), many(row["why"])))
-    return {slug: tuple(sorted(edges, key=lambda edge: (-edge.weight, edge.b))) for slug, edges in out.items()}
 
 
 def _check(slug: str) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from skin_r1.distill.differential.graph import Edge, Telling, neighbors, telling
+from skin_r1.differentials import Edge, neighbors
+from skin_r1.distill.differential.graph import Telling, telling
 from skin_r1.errors import problem
 from skin_r1.ontology import load_ontology, resolve
 from skin_r1.rules import load_rules
