@@ -13,7 +13,7 @@ export OMP_NUM_THREADS ?= 2
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: setup vllm ray demo test quality clean
+.PHONY: setup vllm ray deepspeed demo test quality clean
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make setup     only the set-up, in .venv"
 	@echo "make vllm      add vLLM: the CUDA build, or the CPU build where torch is one"
 	@echo "make ray       add Ray, for image intake on many machines"
+	@echo "make deepspeed add DeepSpeed, for ZeRO-2 and ZeRO-3"
 	@echo "make quality   ruff and mypy --strict"
 
 setup: $(VENV)/.ready
@@ -50,11 +51,17 @@ $(VENV)/.ray: $(VENV)/.ready
 	$(PIP) install --quiet -c constraints/base.txt -e ".[ray]"
 	@touch $@
 
+deepspeed: $(VENV)/.deepspeed
+
+$(VENV)/.deepspeed: $(VENV)/.ready
+	$(PIP) install --quiet -c constraints/base.txt -e ".[deepspeed]"
+	@touch $@
+
 demo: setup
 	$(BIN)/skin-r1 demo
 
-test: setup vllm ray
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --cov --cov-report=term
+test: setup vllm ray deepspeed
+	OMP_NUM_THREADS=1 DS_ACCELERATOR=cpu $(BIN)/python -m pytest --cov --cov-report=term
 
 quality: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

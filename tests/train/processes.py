@@ -42,7 +42,7 @@ def speaker(corpus):
     return model
 
 
-def start(command, *, kill=None, world=None, deepspeed=None):
+def start(command, *, kill=None, world=None, deepspeed=None, answers=None):
     """A process that runs `skin-r1 COMMAND`.
 
     Args:
@@ -52,8 +52,9 @@ def start(command, *, kill=None, world=None, deepspeed=None):
             `ending` before the manifest of the trained model.
         world: (rank, size, port) for one of several processes.
         deepspeed: environment variables of accelerate that ask for it.
+        answers: texts that GRPO takes in turn over all processes instead of sampling.
     """
-    process = FRESH.Process(target=_run, args=([str(part) for part in command], kill, world, deepspeed))
+    process = FRESH.Process(target=_run, args=([str(part) for part in command], kill, world, deepspeed, answers))
     process.start()
     return process
 
@@ -67,12 +68,12 @@ def finish(process):
     return process.exitcode
 
 
-def together(command, *, size=2, kill=None, deepspeed=None):
+def together(command, *, size=2, **how):
     """The exit codes of `size` processes that train as one, on gloo."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    processes = [start(command, kill=kill, world=(rank, size, port), deepspeed=deepspeed) for rank in range(size)]
+    processes = [start(command, world=(rank, size, port), **how) for rank in range(size)]
     try:
         return [finish(process) for process in processes]
     finally:
@@ -80,7 +81,7 @@ def together(command, *, size=2, kill=None, deepspeed=None):
             process.kill()
 
 
-def _run(command, kill, world, deepspeed):
+def _run(command, kill, world, deepspeed, answers):
     os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1")
     torch.set_num_threads(1)
     if world is not None:
@@ -97,6 +98,8 @@ def _run(command, kill, world, deepspeed):
         os.environ.update(deepspeed)
         use_gloo()
     _note_rows(folder, number)
+    if answers is not None:
+        _answer(answers)
     if kill is not None:
         _arm(*kill)
     try:
@@ -124,6 +127,17 @@ def _note_rows(output_dir, rank):
         trainer.compute_loss = noting
 
 
+def _answer(texts):
+    """Let row i of the global batch get text i: processes sample with seeds of their own, so only this can be compared."""
+
+    def given(self, prompt_ids, *rest, **more):
+        first = self.accelerator.process_index * len(prompt_ids)
+        chosen = [texts[(first + row) % len(texts)] for row in range(len(prompt_ids))]
+        return [self._tokenizer(text)["input_ids"] + [self._tokenizer.eos_token_id] for text in chosen], None
+
+    trl.GRPOTrainer._generate_single_turn = given
+
+
 def _arm(moment, number):
     """Kill this process at the `number`-th time that the moment comes."""
     times = iter(range(1, 10_000))
@@ -134,7 +148,7 @@ def _arm(moment, number):
 
     if moment == "step":
         backward = accelerate.Accelerator.backward
-        setattr(accelerate.Accelerator, "backward", lambda *args, **more: (backward(*args, **more), die()))
+        accelerate.Accelerator.backward = lambda *args, **more: (backward(*args, **more), die())
     elif moment == "writing":
         write = torch.save
 
@@ -146,14 +160,14 @@ def _arm(moment, number):
                 die()
                 Path(file).write_bytes(whole)
 
-        setattr(torch, "save", half)
+        torch.save = half
     elif moment == "unsealed":
         seal = resume.seal
-        setattr(resume, "seal", lambda folder: (die(), seal(folder)))
+        resume.seal = lambda folder: (die(), seal(folder))
     elif moment == "sealed":
         rotate = resume.rotate_checkpoints
-        setattr(resume, "rotate_checkpoints", lambda **more: (die(), rotate(**more)))
+        resume.rotate_checkpoints = lambda **more: (die(), rotate(**more))
     elif moment == "ending":
-        setattr(run, "write_manifest", lambda *args, **more: die())
+        run.write_manifest = lambda *args, **more: die()
     else:
         raise ValueError(moment)
