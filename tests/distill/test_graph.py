@@ -354,4 +354,4 @@ def test_docs_examples_hold():
     page = (Path(__file__).resolve().parents[2] / "docs" / "differentials.md").read_text("utf-8")
     (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     test = doctest.DocTestParser().get_doctest(block, {}, "differentials.md", None, None)
-    assert doctest.DocTestRunner().run(test) == (0, 4)
+    assert doctest.DocTestRunner().run(test) == (0, 5)
