@@ -2,19 +2,22 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import PartialState
 from transformers import AutoModelForImageTextToText, AutoProcessor
-from transformers.trainer_utils import get_last_checkpoint
+from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import ModelConfig
 
 from skin_r1.errors import UserError, problem
 from skin_r1.manifest import sha256_file, write_manifest
-from skin_r1.models import freeze_vision, parameter_table
+from skin_r1.train.checkpoints import last_whole, write_whole
 from skin_r1.train.config import plain
+from skin_r1.train.parameters import freeze, language_lora_targets, parameter_table
 
 
 def load_for_training(model_args: ModelConfig, training_args: Any, resume: str | None = None) -> tuple[Any, Any]:
@@ -28,13 +31,11 @@ def load_for_training(model_args: ModelConfig, training_args: Any, resume: str |
     Raises:
         UserError: the path is not a vision-language checkpoint.
     """
-    path = str(model_args.model_name_or_path)
-    if resume and (Path(resume) / "config.json").is_file():
-        path = resume
+    gather_zero3_weights(training_args)
+    start = str(model_args.model_name_or_path)
+    path = resume if resume and any(Path(resume).glob("model*.safetensors")) else start
     try:
-        processor = AutoProcessor.from_pretrained(
-            str(model_args.model_name_or_path), revision=model_args.model_revision
-        )
+        processor = AutoProcessor.from_pretrained(start, revision=model_args.model_revision)
         model = AutoModelForImageTextToText.from_pretrained(
             path,
             dtype=torch.bfloat16 if training_args.bf16 else torch.float32,
@@ -49,15 +50,43 @@ def load_for_training(model_args: ModelConfig, training_args: Any, resume: str |
             allowed="a folder or hub id of a vision-language model, or `tiny`",
             next_step=str(error).splitlines()[0],
         ) from error
-    if training_args.freeze_vision:
-        freeze_vision(model)
+    # TRL loads the reference of a KL penalty from this name: it stays the start, also where a run is resumed
+    model.config._name_or_path = model.name_or_path = start
+    freeze(model, vision=training_args.freeze_vision, projector=training_args.freeze_projector)
+    if model_args.use_peft and not model_args.lora_target_modules:
+        model_args.lora_target_modules = language_lora_targets(model)  # type: ignore[assignment]  # peft takes a pattern
     if PartialState().is_main_process:
         print(parameter_table(model), flush=True)
     return model, processor
 
 
+def gather_zero3_weights(training_args: Any) -> None:
+    """Let ZeRO-3 write whole weights with every checkpoint and in the end, which serving loads.
+
+    DeepSpeed's own default writes each process's part only. Its key speaks of 16 bits; the weights keep their type.
+    """
+    plugin = training_args.deepspeed_plugin
+    if plugin is not None and plugin.zero_stage == 3:
+        plugin.hf_ds_config.config["zero_optimization"]["stage3_gather_16bit_weights_on_model_save"] = True
+
+
+@contextmanager
+def whole_parameters(model: Any) -> Iterator[None]:
+    """All parameters on every process within the block, also where ZeRO-3 keeps a part on each; all must enter it.
+
+    For what runs the model before the trainer wraps it. Enter it before `torch.inference_mode`.
+    """
+    if not is_deepspeed_zero3_enabled():
+        yield
+        return
+    import deepspeed
+
+    with deepspeed.zero.GatheredParameters(list(model.parameters())):
+        yield
+
+
 def checkpoint_to_resume(output_dir: Path, identity: dict[str, Any]) -> str | None:
-    """The last checkpoint of this very run, or None for a fresh start.
+    """The last whole checkpoint of this very run, or None for a fresh start.
 
     A run is known by its model, its data and its seed, written to `run.json` when it starts.
 
@@ -79,13 +108,13 @@ def checkpoint_to_resume(output_dir: Path, identity: dict[str, Any]) -> str | No
                 next_step="give another --output_dir, or delete the folder",
             )
     state = PartialState()
-    last = get_last_checkpoint(str(output_dir)) if output_dir.is_dir() else None
+    last = last_whole(output_dir)
     state.wait_for_everyone()
     if state.is_main_process:
         output_dir.mkdir(parents=True, exist_ok=True)
-        marker.write_text(json.dumps(identity, indent=2) + "\n")
+        write_whole(marker, json.dumps(identity, indent=2) + "\n")
     state.wait_for_everyone()
-    return last
+    return str(last) if last else None
 
 
 def fingerprint(path: str | Path) -> str:
@@ -102,6 +131,7 @@ def save(
 ) -> None:
     """Save weights, processor and manifest to the output folder."""
     folder = Path(config.output_dir)
+    plugin = trainer.args.deepspeed_plugin
     trainer.save_model(str(folder))
     if trainer.accelerator.is_main_process:
         processor.save_pretrained(folder)
@@ -110,6 +140,7 @@ def save(
             "distributed_type": str(trainer.accelerator.distributed_type),
             "processes": trainer.accelerator.num_processes,
             "wrapped": type(trainer.model_wrapped).__name__,
+            "zero_stage": plugin.zero_stage if plugin else None,
         }
         (folder / "log_history.json").write_text(json.dumps(trainer.state.log_history, indent=1) + "\n")
         write_manifest(folder, kind=kind, config=plain(config), inputs=inputs, outputs=facts)
