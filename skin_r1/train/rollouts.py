@@ -64,7 +64,7 @@ def sampling_without(banned: Sequence[int], given: dict[str, Any] | None, *, use
 
 
 def keep_weights_loadable_on_cpu() -> None:
-    """On vLLM's CPU backend: plain linear layers, so that weights can be loaded again, and no compilation.
+    """On vLLM's CPU backend: plain linear layers, so that weights can be loaded again; also no compilation, a free port.
 
     After loading, the CPU backend packs every linear weight for its own kernels and drops the original; TRL's weight
     sync then stops with `'Parameter' object has no attribute 'weight_loader'`. The tied output head keeps its weight
@@ -85,6 +85,8 @@ def keep_weights_loadable_on_cpu() -> None:
     # compiling takes longer than any run that a CPU can do; vLLM reads the variable now, torch read it when imported
     os.environ.setdefault("TORCH_COMPILE_DISABLE", "1")
     torch._dynamo.config.disable = os.environ["TORCH_COMPILE_DISABLE"] == "1"
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        os.environ["MASTER_PORT"] = "0"  # accelerate gives every CPU run one and the same; 0: TRL takes a free one
 
 
 class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
