@@ -30,6 +30,7 @@ from skin_r1.train.preflight import (
     check_precision,
     check_rewards,
     check_template,
+    show_parameters,
 )
 from skin_r1.train.rollouts import prepare
 from skin_r1.train.rows import check_generation_batch, rarity_factors, training_rows
@@ -115,6 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         callbacks=[limit, watch],
     )
     trainer.add_callback(CompletionsTable(trainer._logs, every=config.completions_every, rows=TABLE_ROWS))
+    show_parameters(trainer.model)
     with check("disk"):
         check_disk(trainer.model, config)
     if config.use_vllm:

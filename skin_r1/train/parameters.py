@@ -30,10 +30,19 @@ def parts_of(model: Any) -> dict[int, Part]:
         )
     found: dict[int, Part] = {id(parameter): "language" for parameter in inner.parameters()}
     found |= {id(parameter): "vision" for parameter in tower.parameters()}
-    for name, module in inner.named_modules():
-        if name.rpartition(".")[2] in _PROJECTORS:
-            found |= {id(parameter): "projector" for parameter in module.parameters()}
+    for module in projectors(inner):
+        found |= {id(parameter): "projector" for parameter in module.parameters()}
     return found
+
+
+def projectors(model: Any) -> list[Any]:
+    """The modules between vision tower and language model."""
+    return [module for name, module in model.named_modules() if name.rpartition(".")[2] in _PROJECTORS]
+
+
+def name_of(model: Any, module: Any) -> str:
+    """The dotted name of a module in its model; empty where it is not in there."""
+    return next((name for name, each in model.named_modules() if each is module), "")
 
 
 def freeze(model: Any, *, vision: bool, projector: bool) -> int:
@@ -59,10 +68,20 @@ def parameter_table(model: Any) -> str:
     for parameter in model.parameters():
         for name in (parts.get(id(parameter), "model"), "total"):
             count = rows.setdefault(name, [0, 0])
-            count[0] += parameter.numel() if parameter.requires_grad else 0
-            count[1] += parameter.numel()
+            count[0] += size_of(parameter) if parameter.requires_grad else 0
+            count[1] += size_of(parameter)
     ordered = sorted(rows.items(), key=lambda item: item[0] == "total")
     return "\n".join(f"{name:>12}  {own:>14,} of {total:>14,} parameters train" for name, (own, total) in ordered)
+
+
+def size_of(parameter: Any) -> int:
+    """How many numbers a parameter holds: also where ZeRO-3 keeps it on other processes, or 4 bits are packed in bytes."""
+    if hasattr(parameter, "ds_numel"):
+        return int(parameter.ds_numel)
+    packed = (
+        2 * parameter.element_size() if hasattr(parameter, "quant_state") and parameter.dtype == torch.uint8 else 1
+    )
+    return int(parameter.numel()) * packed
 
 
 def split_rates(optimizer: torch.optim.Optimizer, parts: Mapping[int, Part], rates: Mapping[Part, float]) -> None:
@@ -90,7 +109,7 @@ def language_lora_targets(model: Any) -> str:
         UserError: the language model cannot be found.
     """
     decoder = model.get_decoder()
-    name = next((name for name, module in model.named_modules() if module is decoder), "")
+    name = name_of(model, decoder)
     leaves = sorted({leaf.rpartition(".")[2] for leaf in _linear(decoder)})
     if not name or not leaves:
         raise problem(

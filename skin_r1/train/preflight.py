@@ -16,6 +16,7 @@ from skin_r1.reading import ParseFailure, parse
 from skin_r1.reward_check.check import check as reward_check
 from skin_r1.reward_check.check import sample
 from skin_r1.rewards import Reward
+from skin_r1.train.parameters import parameter_table, size_of
 
 REWARD_ROWS = 32  # on which the rewards are checked
 SAMPLE = 8  # rows of the forward pass, spread over the data
@@ -111,8 +112,10 @@ def check_images(rows: Any, model: Any, processor: Any) -> None:
     """
     step = max(1, len(rows) // SAMPLE)
     some = [rows[index] for index in range(0, len(rows), step)][:SAMPLE]
+    training = model.training
+    model.train()  # as it will be: bitsandbytes repacks quantized weights for good at the first pass in evaluation mode
     try:
-        with torch.inference_mode():
+        with torch.no_grad():
             inputs = batch_of(some, processor).to(model.device)
             logits = model(**inputs).logits  # [rows, tokens, vocabulary]
     except (ValueError, RuntimeError) as error:
@@ -122,6 +125,8 @@ def check_images(rows: Any, model: Any, processor: Any) -> None:
             allowed="as many image tokens in the prompt as the vision tower makes features",
             next_step="check that processor and model are of the same checkpoint",
         ) from error
+    finally:
+        model.train(training)
     broken = ~torch.isfinite(logits[inputs["attention_mask"].bool()]).all()
     if bool(broken):
         raise UserError("the model's logits are not finite on these rows; check the checkpoint and bf16")
@@ -175,6 +180,12 @@ def check_groups(config: Any, names: Sequence[str]) -> None:
         )
 
 
+def show_parameters(model: Any) -> None:
+    """Print what trains, adapters included."""
+    if PartialState().is_main_process:
+        print(parameter_table(model), flush=True)
+
+
 def check_disk(model: Any, config: Any) -> None:
     """Refuse a run whose checkpoints do not fit on the disk.
 
@@ -185,7 +196,7 @@ def check_disk(model: Any, config: Any) -> None:
         UserError: with what is needed and what is free.
     """
     folder, adapters = Path(config.output_dir), hasattr(model, "peft_config")
-    sizes = [(p.requires_grad, getattr(p, "ds_numel", p.numel()), p.element_size()) for p in model.parameters()]
+    sizes = [(p.requires_grad, size_of(p), p.element_size()) for p in model.parameters()]
     trained = sum(count for trains, count, _ in sizes if trains)
     weights = sum(count * width for trains, count, width in sizes if trains or not adapters)
     kept = (

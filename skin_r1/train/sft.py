@@ -17,7 +17,14 @@ from skin_r1.train.checkpoints import check_resumable
 from skin_r1.train.clock import TimeLimit
 from skin_r1.train.config import SkinSFTConfig
 from skin_r1.train.lengths import drop_overlong
-from skin_r1.train.preflight import check, check_completions, check_disk, check_images, check_precision
+from skin_r1.train.preflight import (
+    check,
+    check_completions,
+    check_disk,
+    check_images,
+    check_precision,
+    show_parameters,
+)
 from skin_r1.train.run import checkpoint_to_resume, fingerprint, finite_or_stop, load_for_training, save
 from skin_r1.train.start import start_folder
 from skin_r1.train.trainer import SkinSFTTrainer
@@ -90,6 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         peft_config=get_peft_config(model_args),
         callbacks=[limit],
     )
+    show_parameters(trainer.model)
     with check("disk"):
         check_disk(trainer.model, config)
     if config.preflight_only:

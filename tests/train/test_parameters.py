@@ -5,10 +5,12 @@ import torch
 from transformers import Idefics3Config, Idefics3ForConditionalGeneration
 from trl import SFTConfig
 
+from skin_r1.cli import main as skin_r1
 from skin_r1.models import load
 from skin_r1.train.parameters import freeze, language_lora_targets, parameter_table, parts_of, split_rates
 from skin_r1.train.rows import MOST_RARITY, rarity_factors
 from skin_r1.train.trainer import PartRates, SkinSFTTrainer
+from tests.train.conftest import SMALL_SFT, TINY
 
 
 def idefics():
@@ -111,3 +113,25 @@ def test_rare_diagnoses_count_more_and_the_mean_stays_one():
     assert sum(factors[name] for name in diagnoses) / len(diagnoses) == pytest.approx(1.0)
     assert set(rarity_factors(diagnoses, 0.0).values()) == {1.0}
     assert factors["a"] / factors["b"] == pytest.approx((900 / 90) ** -0.5, rel=0.3)
+
+
+def lora(rationales, checkpoint, out, *more):
+    command = ["sft", "--config", str(TINY / "sft.yaml"), "--rationales", str(rationales), "--output_dir", str(out)]
+    command += ["--model_name_or_path", str(checkpoint), *SMALL_SFT, "--max_steps", "2"]
+    return skin_r1([*command, "--lora_r", "4", "--load_in_4bit", "true", *more])
+
+
+def test_qlora_trains_adapters_on_four_bits_and_leaves_the_vision_tower_whole(rationales, checkpoint, tmp_path, capsys):
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed (pip install -e '.[qlora]')")
+    from skin_r1.train.quantize import whole_modules
+
+    assert whole_modules(str(checkpoint)) == ["lm_head", "model.visual", "model.visual.merger"]
+    assert lora(rationales, checkpoint, tmp_path / "q", "--use_peft", "true") == 0
+    assert "0 of        698,624 parameters train" in capsys.readouterr().out
+    adapted = load(tmp_path / "q").model  # the adapter serves on whole weights
+    assert any(bool(p.abs().sum() > 0) for name, p in adapted.named_parameters() if "lora_B" in name)
+
+
+def test_quantized_weights_do_not_train_themselves(rationales, checkpoint, tmp_path, capsys):
+    assert lora(rationales, checkpoint, tmp_path / "q") == 2
+    assert "quantized weights cannot train; adapters can" in capsys.readouterr().err
