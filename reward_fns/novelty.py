@@ -72,6 +72,7 @@ def _mean(values: Sequence[float]) -> float:
 
 def _runs(words: Sequence[str]) -> list[str]:
     """The 4-word runs of a text; a shorter text is one run."""
-    plain = [word.strip(digits) for word in words]  # "is1 is2 is3" says one word
+    # "is1 is2 is3" says one word
+    plain = words if "".join(words).isalpha() else [word.strip(digits) for word in words]
     following = [plain[at:] for at in range(min(SHINGLE, len(plain)))]
     return list(map(" ".join, zip(*following, strict=False)))
