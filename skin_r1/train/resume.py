@@ -38,6 +38,13 @@ class ExactResume(Trainer):  # type: ignore[misc]
     A callback with `state_dict()` and `load_state_dict(state)` of plain values is restored as well.
     """
 
+    args: Any  # what TRL's trainers have and transformers' has not
+    model: Any
+    num_iterations: int
+    _step: int
+    _metrics: Any
+    _logs: Any
+    _buffered_inputs: Any
     _kept: dict[str, Any] | None = None  # of the checkpoint to go on from, until it is put back
     _sampler: Any = None
     _seconds_before = 0.0  # of training before this process
@@ -156,17 +163,17 @@ class ExactResume(Trainer):  # type: ignore[misc]
         self.control.should_training_stop = kept["stopped"]
         return True
 
-    def _run_epoch(self, *, epoch: int, train_dataloader: Any, **rest: Any) -> None:
+    def _run_epoch(self, *args: Any, **named: Any) -> None:
         if self._put_back():
-            if hasattr(train_dataloader, "set_epoch"):
-                train_dataloader.set_epoch(epoch)  # before it is wrapped to skip batches
+            if hasattr(named["train_dataloader"], "set_epoch"):
+                named["train_dataloader"].set_epoch(named["epoch"])  # before it is wrapped to skip batches
             if hasattr(self._sampler, "repeat_count"):  # TRL's: each epoch draws from where the last one ended
-                for _ in range(epoch):
+                for _ in range(named["epoch"]):
                     next(iter(self._sampler))
         if self.control.should_training_stop or self.state.global_step >= self.state.max_steps:
             self.control.should_training_stop = True
             return
-        super()._run_epoch(epoch=epoch, train_dataloader=train_dataloader, **rest)
+        super()._run_epoch(*args, **named)
 
     def _finalize_training(self, trial: Any, num_train_samples: Any, start_time: float) -> Any:
         self._put_back()  # where no epoch is left to run
