@@ -42,7 +42,7 @@ def speaker(corpus):
     return model
 
 
-def start(command, *, kill=None, world=None, deepspeed=None, answers=None):
+def start(command, *, kill=None, world=None, deepspeed=None):
     """A process that runs `skin-r1 COMMAND`.
 
     Args:
@@ -52,9 +52,8 @@ def start(command, *, kill=None, world=None, deepspeed=None, answers=None):
             `ending` before the manifest of the trained model.
         world: (rank, size, port) for one of several processes.
         deepspeed: environment variables of accelerate that ask for it.
-        answers: texts that GRPO takes in turn over all processes instead of sampling.
     """
-    process = FRESH.Process(target=_run, args=([str(part) for part in command], kill, world, deepspeed, answers))
+    process = FRESH.Process(target=_run, args=([str(part) for part in command], kill, world, deepspeed))
     process.start()
     return process
 
@@ -81,7 +80,7 @@ def together(command, *, size=2, **how):
             process.kill()
 
 
-def _run(command, kill, world, deepspeed, answers):
+def _run(command, kill, world, deepspeed):
     os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1")
     torch.set_num_threads(1)
     if world is not None:
@@ -98,8 +97,6 @@ def _run(command, kill, world, deepspeed, answers):
         os.environ.update(deepspeed)
         use_gloo()
     _note_rows(folder, number)
-    if answers is not None:
-        _answer(answers)
     if kill is not None:
         _arm(*kill)
     try:
@@ -125,17 +122,6 @@ def _note_rows(output_dir, rank):
             return whole(self, model, inputs, *rest, **more)
 
         trainer.compute_loss = noting
-
-
-def _answer(texts):
-    """Let row i of the global batch get text i: processes sample with seeds of their own, so only this can be compared."""
-
-    def given(self, prompt_ids, *rest, **more):
-        first = self.accelerator.process_index * len(prompt_ids)
-        chosen = [texts[(first + row) % len(texts)] for row in range(len(prompt_ids))]
-        return [self._tokenizer(text)["input_ids"] + [self._tokenizer.eos_token_id] for text in chosen], None
-
-    trl.GRPOTrainer._generate_single_turn = given
 
 
 def _arm(moment, number):
