@@ -20,6 +20,7 @@ COMMANDS = {
     "distill graph": ("skin_r1.distill.differential.main", "which diagnoses are confused, and what tells them apart"),
     "curate": ("skin_r1.train.curate", "how often the SFT model reads each case right: bands for GRPO"),
     "distill": ("skin_r1.distill.run", "dense cases -> verified rationales"),
+    "plan": ("skin_r1.train.plan.main", "memory, disk and time of a recipe on given GPUs, before any is paid for"),
     "sft": ("skin_r1.train.sft", "supervised fine-tuning on rationales"),
     "grpo": ("skin_r1.train.grpo", "GRPO with diagnosis and grounding rewards"),
     "rewards check": ("reward_fns.check", "prove the rewards on your rows before paying for a GPU"),

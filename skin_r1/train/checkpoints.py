@@ -29,7 +29,9 @@ def write_whole(path: Path, text: str) -> None:
 
 def seal(folder: Path) -> None:
     """Mark a checkpoint as whole; call when every process has written its part."""
-    sizes = {str(path.relative_to(folder)): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()}
+    sizes = {
+        str(path.relative_to(folder)): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()
+    }
     write_whole(folder / SEAL, json.dumps({"files": sizes}, indent=1) + "\n")
 
 

@@ -17,6 +17,7 @@ from skin_r1.reward_check.check import check as reward_check
 from skin_r1.reward_check.check import sample
 from skin_r1.rewards import Reward
 from skin_r1.train.parameters import parameter_table, size_of
+from skin_r1.train.run import whole_parameters
 
 REWARD_ROWS = 32  # on which the rewards are checked
 SAMPLE = 8  # rows of the forward pass, spread over the data
@@ -115,7 +116,7 @@ def check_images(rows: Any, model: Any, processor: Any) -> None:
     training = model.training
     model.train()  # as it will be: bitsandbytes repacks quantized weights for good at the first pass in evaluation mode
     try:
-        with torch.no_grad():
+        with whole_parameters(model), torch.no_grad():
             inputs = batch_of(some, processor).to(model.device)
             logits = model(**inputs).logits  # [rows, tokens, vocabulary]
     except (ValueError, RuntimeError) as error:

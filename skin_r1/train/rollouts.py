@@ -7,7 +7,6 @@ docs/rollouts.md says how to use rollouts by vLLM; `skin_r1.train.parity` refuse
 import os
 from collections.abc import Sequence
 from importlib.util import find_spec
-from itertools import groupby
 from typing import Any
 
 import torch
@@ -151,11 +150,3 @@ def forget_image_features(generation: Any) -> None:
     elif generation.accelerator.is_main_process:
         client = generation.vllm_client
         client.session.post(f"{client.base_url}/reset_encoder_cache").raise_for_status()
-
-
-def one_placeholder_per_image(ids: Sequence[int], placeholder: int) -> list[int]:
-    """Collapse each run of image placeholders into one."""
-    out: list[int] = []
-    for identifier, run in groupby(ids):
-        out += [identifier] if identifier == placeholder else list(run)
-    return out

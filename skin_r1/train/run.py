@@ -17,7 +17,8 @@ from skin_r1.errors import UserError, problem
 from skin_r1.manifest import sha256_file, write_manifest
 from skin_r1.train.checkpoints import last_whole, write_whole
 from skin_r1.train.config import plain
-from skin_r1.train.parameters import freeze, language_lora_targets, parameter_table
+from skin_r1.train.parameters import freeze, language_lora_targets
+from skin_r1.train.quantize import quantization
 
 
 def load_for_training(model_args: ModelConfig, training_args: Any, resume: str | None = None) -> tuple[Any, Any]:
@@ -41,6 +42,7 @@ def load_for_training(model_args: ModelConfig, training_args: Any, resume: str |
             dtype=torch.bfloat16 if training_args.bf16 else torch.float32,
             attn_implementation=model_args.attn_implementation,
             revision=model_args.model_revision,
+            quantization_config=quantization(model_args, training_args),
         )
     except (OSError, ValueError, KeyError) as error:
         raise problem(
@@ -55,8 +57,6 @@ def load_for_training(model_args: ModelConfig, training_args: Any, resume: str |
     freeze(model, vision=training_args.freeze_vision, projector=training_args.freeze_projector)
     if model_args.use_peft and not model_args.lora_target_modules:
         model_args.lora_target_modules = language_lora_targets(model)  # type: ignore[assignment]  # peft takes a pattern
-    if PartialState().is_main_process:
-        print(parameter_table(model), flush=True)
     return model, processor
 
 

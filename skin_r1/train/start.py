@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from accelerate import PartialState
+from transformers.integrations import is_deepspeed_zero3_enabled
 
+from skin_r1.errors import problem
 from skin_r1.manifest import write_manifest
 from skin_r1.models import load
 
@@ -19,9 +21,19 @@ def start_folder(name: str, output_dir: Path, build: Callable[[Path], object] | 
         name: folder or hub id of a model, folder of an adapter, or `tiny`.
         output_dir: of the run.
         build: writes the embedded model into a folder; for stages that know its tokenizer's texts.
+
+    Raises:
+        UserError: `tiny` under ZeRO-3, or an adapter that cannot be merged.
     """
     state = PartialState()
     if name == "tiny" and build is not None:
+        if is_deepspeed_zero3_enabled():
+            raise problem(
+                "the embedded model cannot be built where ZeRO-3 divides every new weight",
+                column="model_name_or_path",
+                found=name,
+                next_step="build it by one step without ZeRO-3, then give its folder: --model_name_or_path OUT/base",
+            )
         base = output_dir / "base"
         with state.main_process_first():
             if not (base / "manifest.json").is_file():

@@ -84,20 +84,29 @@ class SkinGRPOTrainer(PartRates, ExactResume, RolloutTrainer):  # type: ignore[m
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Any:
         # Only where the loss is a sum over tokens with a divisor of its own may rows be left out unnoticed.
         if self.beta == 0.0 and self.loss_type in ("dapo", "cispo") and model.training:
-            inputs = rows_with_signal(inputs)
+            # as many on every process as the fullest one has: TRL gathers a value per row, which needs equal numbers
+            count = has_signal(inputs).sum().reshape(1)
+            inputs = rows_with_signal(inputs, int(self.accelerator.gather(count).max()))
         return super()._compute_loss(model, inputs)
 
 
-def rows_with_signal(inputs: dict[str, Any]) -> dict[str, Any]:
-    """The rows of a GRPO batch whose advantage is not 0; one row where there is none, so that every process steps.
+def has_signal(inputs: dict[str, Any]) -> torch.Tensor:
+    """Which rows of a GRPO batch have an advantage that is not 0, [rows]."""
+    advantages = inputs["advantages"]  # [rows] or [rows, tokens]
+    return torch.as_tensor(advantages.reshape(len(advantages), -1).ne(0).any(dim=1))
+
+
+def rows_with_signal(inputs: dict[str, Any], at_least: int = 1) -> dict[str, Any]:
+    """The rows of a GRPO batch whose advantage is not 0, filled up with the first others to `at_least`, never none.
 
     Args:
         inputs: TRL's batch: tensors [rows, ...], lists per row, and the images' patches joined over all rows.
+        at_least: rows to keep.
     """
-    advantages = inputs["advantages"]  # [rows] or [rows, tokens]
-    signal = advantages.reshape(len(advantages), -1).ne(0).any(dim=1)
-    keep = (signal.nonzero().flatten() if bool(signal.any()) else torch.zeros(1, dtype=torch.long)).tolist()
-    rows = len(advantages)
+    signal = has_signal(inputs)
+    rows = len(signal)
+    first = torch.argsort(signal.int(), descending=True, stable=True)  # those with signal, then the others
+    keep = first[: max(1, at_least, int(signal.sum()))].sort().values.tolist()
     if len(keep) == rows:
         return inputs
     split = split_pixel_values_by_grid(inputs)

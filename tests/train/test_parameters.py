@@ -121,7 +121,9 @@ def lora(rationales, checkpoint, out, *more):
     return skin_r1([*command, "--lora_r", "4", "--load_in_4bit", "true", *more])
 
 
-def test_qlora_trains_adapters_on_four_bits_and_leaves_the_vision_tower_whole(rationales, checkpoint, tmp_path, capsys):
+def test_qlora_trains_adapters_on_four_bits_and_leaves_the_vision_tower_whole(
+    rationales, checkpoint, tmp_path, capsys
+):
     pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed (pip install -e '.[qlora]')")
     from skin_r1.train.quantize import whole_modules
 

@@ -73,9 +73,7 @@ def test_a_template_that_opens_the_reasoning_itself_is_refused(loaded):
     check_template(loaded.processor)
     template = loaded.processor.chat_template
     try:
-        loaded.processor.chat_template = template.replace(
-            "<|im_start|>assistant\n", "<|im_start|>assistant\n<think>"
-        )
+        loaded.processor.chat_template = template.replace("<|im_start|>assistant\n", "<|im_start|>assistant\n<think>")
         assert loaded.processor.chat_template != template
         with pytest.raises(UserError, match="opens <think> itself"):
             check_template(loaded.processor)

@@ -18,7 +18,6 @@ from skin_r1.train import trainer as trainer_module
 from skin_r1.train.clock import TimeLimit
 from skin_r1.train.lengths import drop_overlong
 from skin_r1.train.preflight import check_images, check_rewards
-from skin_r1.train.rollouts import one_placeholder_per_image
 from skin_r1.train.rows import training_rows
 from skin_r1.train.trainer import rows_with_signal
 from tests.train.conftest import ROOT, SMALL_GRPO, SMALL_SFT, TINY
@@ -159,19 +158,6 @@ def test_preflight_counts_overlong_rows_and_runs_one_forward(corpus, checkpoint,
         drop_overlong(rows, loaded.processor, 3, key="max_prompt_tokens")
 
 
-@pytest.mark.parametrize(
-    ("ids", "wanted"),
-    [
-        ([1, 9, 9, 9, 2], [1, 9, 2]),
-        ([1, 9, 2, 9, 9, 3], [1, 9, 2, 9, 3]),
-        ([1, 1, 1], [1, 1, 1]),
-        ([], []),
-    ],
-)
-def test_runs_of_placeholders_collapse_to_one_per_image(ids, wanted):
-    assert one_placeholder_per_image(ids, 9) == wanted
-
-
 def batch(advantages):
     """A batch as TRL makes it: two images on the first row, one on the others, of 4 patches each."""
     rows = len(advantages)
@@ -196,19 +182,21 @@ def test_rows_without_advantage_leave_the_batch_with_their_images():
     whole = batch([0.5, -0.5])
     assert rows_with_signal(whole) is whole
     assert rows_with_signal(batch([0.0, 0.0]))["completion_ids"].tolist() == [[0, 0, 0]]  # all processes must step
+    filled = rows_with_signal(batch([0.0, 0.0, 0.5, 0.0]), 2)  # as many rows as another process has
+    assert filled["completion_ids"][:, 0].tolist() == [0, 2] and filled["num_images"] == [2, 1]
 
 
 def test_leaving_such_rows_out_changes_no_gradient(corpus, checkpoint, tmp_path, monkeypatch):
     seen = []
 
-    def counted(inputs):
-        seen.append((len(inputs["advantages"]), len(rows_with_signal(inputs)["advantages"])))
-        return rows_with_signal(inputs)
+    def counted(inputs, at_least):
+        seen.append((len(inputs["advantages"]), len(rows_with_signal(inputs, at_least)["advantages"])))
+        return rows_with_signal(inputs, at_least)
 
     monkeypatch.setattr(trainer_module, "rows_with_signal", counted)
     assert grpo(corpus, checkpoint, tmp_path / "less") == 0
     assert any(after < before for before, after in seen)
-    monkeypatch.setattr(trainer_module, "rows_with_signal", lambda inputs: inputs)
+    monkeypatch.setattr(trainer_module, "rows_with_signal", lambda inputs, at_least: inputs)
     assert grpo(corpus, checkpoint, tmp_path / "all") == 0
     less, whole = weights(tmp_path / "less"), weights(tmp_path / "all")
     assert all(torch.allclose(less[name], whole[name], atol=1e-5) for name in whole)
