@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skin_r1.errors import problem
+from skin_r1.whole import write_whole
 
 if TYPE_CHECKING:
     from eval.cases import CaseScore
@@ -144,10 +145,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     result = compare(options.a, options.b, seed=options.seed, bootstrap=options.bootstrap)
     print(difference_table(result))
     if options.out is not None:
-        partial = options.out.with_name(options.out.name + ".partial")
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        partial.replace(options.out)
+        write_whole(options.out, json.dumps(result, indent=2) + "\n")
     return 0
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from skin_r1.errors import problem
+from skin_r1.whole import write_whole
 
 KEYS = ("case_id", "completion", "model", "label_scores")
 
@@ -166,9 +167,7 @@ def start(path: Path, meta: Mapping[str, Any]) -> None:
     """Begin an empty predictions file; what made it is written beside it first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
-    partial = meta_path(path).with_name(meta_path(path).name + ".partial")
-    partial.write_text(json.dumps(meta, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    partial.replace(meta_path(path))
+    write_whole(meta_path(path), json.dumps(meta, indent=2, sort_keys=True) + "\n")
     path.touch()
 
 

@@ -1,6 +1,7 @@
-"""Folders that are there whole or not at all, and never in place of something that is not ours."""
+"""Folders and files that are there whole or not at all; folders never in place of something that is not ours."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,17 @@ from skin_r1.errors import problem
 
 MARK = ".unfinished"
 """A file in a folder that is being made, or that is being replaced; a folder that holds it may be removed."""
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file so that a kill leaves the old one or the new one, never a part; folders above it are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as stream:
+        stream.write(content.encode() if isinstance(content, str) else content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
 
 
 @contextmanager

@@ -5,26 +5,16 @@ its random state. transformers takes the newest folder by name; here a folder wi
 """
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 from skin_r1.errors import problem
+from skin_r1.whole import write_whole
 
 SEAL = "complete.json"
 """Name of the list: {"files": {path relative to the folder: bytes}}."""
 _NAME = re.compile(r"checkpoint-(\d+)")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a kill leaves the old one or the new one, never a part."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
 
 
 def seal(folder: Path) -> None:

@@ -7,7 +7,6 @@ training's file of that step; it cannot tell which case a row is; and images are
 
 import importlib
 import io
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from transformers import TrainerCallback
 from skin_r1.errors import problem
 from skin_r1.reading import message_text
 from skin_r1.train.groups import family_of
+from skin_r1.whole import write_whole
 
 FOLDER = "completions"
 TRACKERS = ("wandb", "trackio")
@@ -86,12 +86,10 @@ def table_of(logs: Mapping[str, Any], step: int, limit: int) -> pa.Table:
 
 def write(output_dir: Path, step: int, table: pa.Table) -> Path:
     """Write a step's file, whole or not at all; an older one of the same step is replaced."""
-    folder = output_dir / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"step-{step:07d}.parquet"
-    partial = file.with_suffix(".partial")
-    pq.write_table(table, partial)
-    os.replace(partial, file)
+    file = output_dir / FOLDER / f"step-{step:07d}.parquet"
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    write_whole(file, buffer.getvalue())
     return file
 
 

@@ -1,7 +1,6 @@
 """Watching a GRPO run: alarms printed and written as they are raised, and an early stop."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from transformers import TrainerCallback
 from skin_r1.errors import problem
 from skin_r1.train.alarm_rules import RULES
 from skin_r1.train.alarms import Alarm, alarms, best_since
+from skin_r1.whole import write_whole
 
 FILE = "alarms.jsonl"
 
@@ -52,9 +52,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         file = Path(args.output_dir) / FILE
         if state.is_world_process_zero and file.is_file():
             kept = [line for line in _whole_lines(file) if json.loads(line)["step"] <= state.global_step]
-            partial = file.with_suffix(".partial")
-            partial.write_text("".join(f"{line}\n" for line in kept))
-            os.replace(partial, file)
+            write_whole(file, "".join(f"{line}\n" for line in kept))
 
     def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         """Look at the history up to this log.

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import defaultdict, deque
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -18,7 +19,6 @@ from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from skin_r1.case import load_corpus
 from skin_r1.errors import UserError
-from skin_r1.train import completions
 from skin_r1.train.completions import OPEN, CompletionsTable, case_columns, read, table_of, write
 from skin_r1.train.groups import family_of
 from tests.train.conftest import ROOT, SMALL_GRPO, TINY
@@ -110,10 +110,10 @@ def test_a_kill_leaves_a_whole_file_or_none(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(completions.os, "replace", killed)  # killed after the bytes, before they have their name
+        patch.setattr(Path, "replace", killed)  # killed after the bytes, before they have their name
         write(tmp_path, 4, table_of(logs(["train"]), step=4, limit=9))
     assert read(tmp_path).equals(first)
-    (tmp_path / "completions" / "step-0000006.partial").write_bytes(b"PAR1 half")
+    (tmp_path / "completions" / "step-0000006.parquet.partial").write_bytes(b"PAR1 half")
     assert read(tmp_path)["step"].to_pylist() == [2]
 
 
