@@ -14,8 +14,8 @@ beside two alternatives that get the processor seconds of the dearest arm:
 - answers: SFT on the labels of all cases, without reasoning.
 
 A stage that is done is not run again, so a stopped benchmark goes on where it was, and two shells may run different seeds.
-On drawn lesions each seed draws its own corpus (about 55 minutes of one core a seed, in the folder of `benchmarks.seeds`); on
-a corpus of your own the seeds share it.
+On drawn lesions each seed draws its own corpus (about 100 minutes of one core a seed, in the folder of `benchmarks.seeds`);
+on a corpus of your own the seeds share it.
 
 Examples:
     python -m benchmarks.arms --seeds 0 1 2 3 4 --out runs/seeds
@@ -35,6 +35,7 @@ from skin_r1 import demo
 
 METRICS = ("accuracy", "balanced_accuracy", "grounding_f1", "hallucination_rate")
 CRITIC_STEPS = 600
+LENGTH = ["--max_steps", "120", "--learning_rate", "1.5e-4"]  # twice the demo's steps: there the gain still grows
 ADDED = (
     ("diagnosis", (("format", 0.2), ("diagnosis", 1.0))),
     ("malignancy", (("malignancy", 0.2),)),
@@ -116,7 +117,7 @@ def training(place: Place, name: str, arm: Arm) -> demo.Stage:
     model = str(place.folder / "sft" if arm.from_sft else place.folder / "sft" / "base")
     where = ["--model_name_or_path", model, "--output_dir", str(out)]
     if arm.rewards:
-        command = ["grpo", *place.recipe("grpo"), "--corpus", str(place.corpus), *where]
+        command = ["grpo", *place.recipe("grpo"), "--corpus", str(place.corpus), *where, *LENGTH]
         command += ["--critic_steps", str(arm.critic_steps), "--reward_funcs"]
         command += [f"reward_fns.{reward}_reward" for reward, _ in arm.rewards]
         command += ["--reward_weights", *(str(weight) for _, weight in arm.rewards)]

@@ -19,7 +19,7 @@ from skin_r1.rewards import Reward
 from skin_r1.train.parameters import parameter_table, size_of
 from skin_r1.train.run import whole_parameters
 
-REWARD_ROWS = 32  # on which the rewards are checked
+REWARD_ROWS = 64  # on which the rewards are checked
 SAMPLE = 8  # rows of the forward pass, spread over the data
 OPTIMIZER_BYTES = 8  # Adam's two moments in 32 bits
 
