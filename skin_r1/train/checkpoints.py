@@ -33,7 +33,7 @@ def is_whole(folder: Path) -> bool:
     try:
         sizes: dict[str, int] = json.loads((folder / SEAL).read_text())["files"]
         return all((folder / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False
 
 
@@ -58,8 +58,7 @@ def check_resumable(config: Any) -> None:
     """
     if config.save_strategy == "no":
         return
-    strategies = {str(getattr(config, key)) for key in ("eval_strategy", "logging_strategy")}
-    by_epoch = "epoch" in strategies and config.save_strategy == "steps"
+    by_epoch = "epoch" in (config.eval_strategy, config.logging_strategy) and config.save_strategy == "steps"
     refused = {
         "save_only_model": (config.save_only_model, "a checkpoint without optimizer cannot be resumed"),
         "ignore_data_skip": (config.ignore_data_skip, "a resumed run would see its first rows again"),
@@ -78,7 +77,7 @@ def check_resumable(config: Any) -> None:
             raise problem(
                 f"this run could not be resumed: {why}",
                 column=key,
-                found=config.save_strategy if key == "save_strategy" else found,
+                found=config.save_strategy.value if key == "save_strategy" else found,
                 allowed="epoch or no" if key == "save_strategy" else "false, or save_strategy: no",
                 next_step=f"change {key}, or set save_strategy: no and let an interrupted run start again",
             )

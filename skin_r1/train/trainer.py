@@ -29,7 +29,17 @@ class PartRates:
 
 
 class SkinSFTTrainer(PartRates, ExactResume, SFTTrainer):  # type: ignore[misc]
-    """TRL's trainer with rates for each part of the model, and exact resume."""
+    """TRL's trainer with rates for each part of the model, exact resume, and every token of a step weighed alike.
+
+    The models of Qwen say `accepts_loss_kwargs = False`, as their own loss ignores the step's number of tokens. TRL computes
+    the loss itself and would divide by that number, but is then not given it, and takes the mean of the micro-batches'
+    means: the step depends on how its batch is cut (`docs/upstream.md`, 10).
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Take the arguments of `trl.SFTTrainer`."""
+        super().__init__(*args, **kwargs)
+        self.model_accepts_loss_kwargs = True
 
 
 class SkinGRPOTrainer(PartRates, ExactResume, RolloutTrainer):  # type: ignore[misc]

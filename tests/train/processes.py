@@ -42,7 +42,7 @@ def speaker(corpus):
     return model
 
 
-def start(command, *, kill=None, world=None, deepspeed=None):
+def start(command, *, kill=None, world=None, deepspeed=None, answers=None):
     """A process that runs `skin-r1 COMMAND`.
 
     Args:
@@ -52,8 +52,10 @@ def start(command, *, kill=None, world=None, deepspeed=None):
             `ending` before the manifest of the trained model.
         world: (rank, size, port) for one of several processes.
         deepspeed: environment variables of accelerate that ask for it.
+        answers: of the one generation of a GRPO run, a file: written, or taken instead of sampling where it is there.
+            Each process samples from a state of its own, so that two would else answer otherwise than one.
     """
-    process = FRESH.Process(target=_run, args=([str(part) for part in command], kill, world, deepspeed))
+    process = FRESH.Process(target=_run, args=([str(part) for part in command], kill, world, deepspeed, answers))
     process.start()
     return process
 
@@ -80,7 +82,7 @@ def together(command, *, size=2, **how):
             process.kill()
 
 
-def _run(command, kill, world, deepspeed):
+def _run(command, kill, world, deepspeed, answers):
     os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1")
     torch.set_num_threads(1)
     if world is not None:
@@ -97,6 +99,8 @@ def _run(command, kill, world, deepspeed):
         os.environ.update(deepspeed)
         use_gloo()
     _note_rows(folder, number)
+    if answers is not None:
+        _same_answers(answers, number)
     if kill is not None:
         _arm(*kill)
     try:
@@ -122,6 +126,22 @@ def _note_rows(output_dir, rank):
             return whole(self, model, inputs, *rest, **more)
 
         trainer.compute_loss = noting
+
+
+def _same_answers(file, rank):
+    """Give this process its part of the recorded answers, or record them."""
+    sample = trl.GRPOTrainer._generate_single_turn
+
+    def kept(self, prompts, *rest, **more):
+        if not file.exists():
+            answers, logprobs = sample(self, prompts, *rest, **more)
+            file.write_text(json.dumps(list(zip(prompts, answers, strict=True))))
+            return answers, logprobs
+        part = json.loads(file.read_text())[rank * len(prompts) : (rank + 1) * len(prompts)]
+        assert [prompt for prompt, _ in part] == prompts
+        return [answer for _, answer in part], None
+
+    trl.GRPOTrainer._generate_single_turn = kept
 
 
 def _arm(moment, number):
