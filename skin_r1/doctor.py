@@ -14,6 +14,8 @@ OPTIONAL = {
     "vllm": ("fast serving and rollouts", "make vllm"),
     "deepspeed": ("ZeRO sharding on several GPUs", 'pip install -e ".[deepspeed]"'),
     "wandb": ("experiment tracking", 'pip install -e ".[wandb]"'),
+    "trackio": ("experiment tracking in a local file", 'pip install -e ".[trackio]"'),
+    "bitsandbytes": ("QLoRA: base weights in 4 bits", 'pip install -e ".[qlora]"'),
     "fastapi": ("serving", 'pip install -e ".[serve]"'),
 }
 
