@@ -39,7 +39,7 @@ LENGTH = ["--max_steps", "120", "--learning_rate", "1.5e-4"]  # twice the demo's
 ADDED = (
     ("diagnosis", (("format", 0.2), ("diagnosis", 1.0))),
     ("malignancy", (("malignancy", 0.2),)),
-    ("grounding", (("grounding", 1.0),)),
+    ("grounding", (("grounding", 2.0),)),
     ("consistency", (("consistency", 0.2),)),
     ("differential", (("differential", 0.2),)),
     ("all", (("expected_grounding", 0.2), ("brevity", 0.1), ("novelty", 0.1))),
@@ -67,7 +67,7 @@ def arms() -> dict[str, Arm]:
     rewards: tuple[tuple[str, float], ...] = ()
     for name, added in ADDED:
         rewards += added
-        out[name] = Arm(rewards, CRITIC_STEPS if ("grounding", 1.0) in rewards else 0)
+        out[name] = Arm(rewards, CRITIC_STEPS if "grounding" in dict(rewards) else 0)
     out["no_sft"] = Arm(rewards, CRITIC_STEPS, from_sft=False)
     return {**out, "control": Arm(), "answers": Arm()}
 
