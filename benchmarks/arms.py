@@ -172,8 +172,9 @@ def table(places: Sequence[Place], names: Sequence[str], mode: str) -> str:
         cells = [f"{mean(seconds(place, name) for place in places):.0f}"]
         cells += [interval([value(place, name, mode, metric) for place in places]) for metric in METRICS]
         for metric in ("accuracy", "grounding_f1"):
-            gains = [value(place, name, mode, metric) - value(place, "control", mode, metric) for place in places]
-            cells.append("" if name == "control" else interval(gains))
+            rival = "control" if "control" in names else name
+            gains = [value(place, name, mode, metric) - value(place, rival, mode, metric) for place in places]
+            cells.append("" if name == rival else interval(gains))
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
