@@ -110,7 +110,7 @@ def _run(command, kill, world, deepspeed, answers):
         code = 1
     print("processor seconds", time.process_time())
     sys.stdout.flush()
-    os._exit(code)  # without the exit handlers of what the fork server imported
+    sys.exit(code)
 
 
 def _note_rows(output_dir, rank):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from skin_r1.train import completions
 from skin_r1.train.checkpoints import last_whole
 from tests.train.conftest import TINY
 from tests.train.processes import finish, speaker, start
@@ -30,7 +31,7 @@ def grpo(corpus, *more):
     model = speaker(corpus)
     command = ["grpo", "--config", TINY / "grpo.yaml", "--corpus", corpus, "--model_name_or_path", model, *SAVE]
     command += ["--annotation", "dense", "--per_device_train_batch_size", "8", "--max_completion_length", "32"]
-    return [*command, "--beta", "0.02", *more]
+    return [*command, "--beta", "0.02", "--completions_every", "1", *more]
 
 
 def whole_and_broken(command, folder, kills, first=None):
@@ -80,6 +81,8 @@ def assert_same_end(whole, resumed):
         json.loads((resumed / "log_history.json").read_text())
     )
     assert rows(whole) == rows(resumed)
+    if (whole / completions.FOLDER).exists():
+        assert completions.read(whole).equals(completions.read(resumed))
     last = last_whole(whole).name
     assert last == last_whole(resumed).name
     for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth", "forgotten_0.pt"):
