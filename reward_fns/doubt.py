@@ -20,8 +20,10 @@ _BEFORE = re.compile(
     r"(?:false|untrue|wrong|a lie|nonsense|a mistake)(?::| that| to (?:say|claim))|imagine|suppose|pretend|assume|presumably|"
     r"zero|nil|sans|w/o|kein\w*|nicht|ohne|pas|aucune?|sin|ningun\w*|nessun\w*|senza|sem|nenhum\w*|geen|zonder|ingen|"
     r"(?:an)?other (?:patient|person|image|picture|photo|case)s?|in (?:the )?textbooks?|vocabulary|"
-    r"(?:asked|told|supposed) (?:to|that)|it is said|i guess|i will say|answer with|expects|(?<!a )little|n0)\b"
-    r"|\b(?:missing|absent|lacking|not (?:seen|there|present))\s*:|\[ \]"
+    r"(?:asked|told|supposed) (?:to|that)|it is said|i guess|i will say|answer with|expects|(?<!a )little|n0|"
+    r"impossible to (?!miss|overlook)\w+|far from (?!the |his |her |its )|fears?|afraid of)\b"
+    r"|\b(?:missing|absent|lacking|not (?:seen|there|present|assessed|applicable))\s*:|\[ \]"
+    r"|^\W*(?:(?:improbable|unlikely|hypothetical)\s*:|(?:please )?(?:exclude|rule out|(?:check|look|watch|search) for)\b)"
     r"|^\W*(?:typical|characteristic|classic) (?:of|for|in)\b[^,]*\b(?:is|are)\b"
     r"|[\u0370-\u1cff\u2e80-\ud7ff\uf900-\ufaff]",  # letters of another script
     re.IGNORECASE,
@@ -36,11 +38,24 @@ _AFTER = re.compile(
     re.IGNORECASE,
 )
 _CLOSE_BEFORE = re.compile(r"\b(?:possibl[ey]|potential(?:ly)?)(?: \w+){0,2}\W*$", re.IGNORECASE)
+# What these follow is doubted, and what is joined to it by "and": "ulcer and scale are unlikely". They must stand right after
+# the names, or "scale is seen, so eczema is unlikely" would leave the scale open.
 _CLOSE_AFTER = re.compile(
-    r"\s*(?:[:=]\s*(?:negative|false|nil|zero|n/a|unknown|unclear)\b|\)?\s*[:=]?\s*0(?![.,]?\d)|"
-    r"\([-\u2013\u2212]\)|-free\b)",
+    r"(?:(?:,(?: [\w/-]+){1,3}){0,8},? (?:and|or|&)(?: [\w/-]+){1,3}?)?"
+    r"(?:\s*[:=]\s*(?:negative|false|nil|zero|n/a|unknown|unclear|not (?:assessed|applicable|done|tested|recorded))\b|"
+    r"\s*[-\u2013:=]\s*[nx]\b(?![-/])|\s*\)?\s*[:=]?\s*0(?![.,]?\d)|\s*\([-\u2013\u2212]\)|-free\b|"
+    r" (?:is|are|was|were|seems?|looks?|appears?|remains?) (?:\w+ly |very |quite |rather |most )?"
+    r"(?:unlikely|improbable|hypothetical|theoretical|not (?:assessed|applicable|tested|recorded))\b|"
+    r" (?:(?:is|are|was|were|has|have|had) )?never (?:been )?"
+    r"(?:occur|appear|seen|present|there|develop|exist|noted|found|observed)|"
+    r" used to (?:be|occur|exist|appear)\b| do(?:es)? not apply\b| remains? to be (?:seen|shown|proven|confirmed)\b|"
+    r" (?:is|are|exists?|occurs?)(?: \w+)? only in theory\b|"
+    r" (?:was|were) (?:seen|there|present|visible|found|noted|observed) (?:(?:at|on|in) )?(?:the )?(?:last|previous|prior)\b|"
+    r" (?:is|are|occurs?)(?: \w+)? in (?:half|most|some|many|few) of (?:all|such)\b)",
     re.IGNORECASE,
 )
+_NO = re.compile(r"(?:^|[.;!\n])\W*(?:no|none|absent|false|negative)\s*[.;!\n]\s*$", re.IGNORECASE)
+_VERB = re.compile(r"\b(?:is|are|was|were|has|have|shows?|see|seen|there|present|visible)\b", re.IGNORECASE)
 _NEAR, _FAR = 40, 600  # characters around a name: for `_CLOSE_BEFORE`, and of a sentence
 # Each cue but signs and other scripts has one of these words: a sentence without any is not searched.
 _WORDS = frozenset(
@@ -50,8 +65,9 @@ _WORDS = frozenset(
     "photos cases textbook textbooks vocabulary asked told supposed typical characteristic classic doubtful questionable "
     "unclear uncertain open trace not gone healed resolved cleared faded vanished possible possibly potential potentially "
     "negative n unknown guess say answer expects little n0 missing absent lacking nowhere made takes appear show expected "
-    "presumably said free kein keine keinen keiner keinerlei keinem nessun nessuna nessuno ningun ninguna ninguno "
-    "nenhum nenhuma".split()
+    "presumably said free kein keine keinen keiner keinerlei keinem nessun nessuna nessuno ningun ninguna ninguno nenhum "
+    "nenhuma x never used unlikely improbable hypothetical theoretical theory impossible far fear fears afraid exclude rule "
+    "check look watch search last previous prior half most some many few remain remains".split()
 )
 
 
@@ -68,6 +84,8 @@ def doubted(text: str, start: int, end: int) -> bool:
     first = max(start - _FAR, 0, *(text.rfind(mark, 0, start) + 1 for mark in _ENDS))
     stop = _END.search(text, end, end + _FAR)
     last = stop.start() if stop else end + _FAR
+    if _NO.search(text[max(0, first - _NEAR) : first]) and not _VERB.search(text[first:last]):
+        return True  # "No. Plaque, scale."
     found = _cues(text[first:last])
     if not found:
         return False
