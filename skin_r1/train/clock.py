@@ -40,8 +40,8 @@ class TimeLimit(TrainerCallback):  # type: ignore[misc]
         """Start the clock."""
         self.started = self.now()
 
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Scale the scheduler's learning rate by the share of the time that is left."""
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Scale the scheduler's learning rate by the share of the time that is left, before DeepSpeed's engine steps."""
         if self.seconds is not None:
             left = max(0.0, 1 - self.agreed / self.seconds)
             for group in kwargs["optimizer"].param_groups:

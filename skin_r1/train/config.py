@@ -8,6 +8,8 @@ from trl import GRPOConfig, SFTConfig
 from skin_r1.train.bands import BANDS
 from skin_r1.train.parameters import Part
 
+LOSSES = ("grpo", "dapo", "dr_grpo", "bnpo", "cispo", "sapo", "luspo", "vespo")  # of trl 1.16, which names them late
+
 
 @dataclass
 class TowerKeys:
@@ -28,6 +30,20 @@ class TowerKeys:
         metadata={"help": "train for this time, the rate falling to 0: processor seconds on a CPU, else wall seconds"},
     )
     preflight_only: bool = field(default=False, metadata={"help": "stop after the checks, before the first step"})
+
+    def check_towers(self) -> None:
+        """Refuse keys that contradict each other.
+
+        Raises:
+            ValueError: naming them.
+        """
+        if self.max_seconds is not None and self.max_seconds <= 0:
+            raise ValueError(f"max_seconds={self.max_seconds}; allowed: above 0, or null for no limit")
+        for part in ("vision", "projector"):
+            if getattr(self, f"freeze_{part}") and getattr(self, f"{part}_learning_rate") is not None:
+                raise ValueError(
+                    f"freeze_{part} and {part}_learning_rate; allowed: one of them: what is frozen learns nothing"
+                )
 
     def rates(self) -> dict[Part, float]:
         """Parts of the model with a rate of their own."""
@@ -59,6 +75,7 @@ class SkinSFTConfig(TowerKeys, SFTConfig):  # type: ignore[misc]
             raise ValueError(
                 f"max_length={self.max_length} would cut image tokens; allowed: null. Filter rows instead"
             )
+        self.check_towers()
         super().__post_init__()
 
 
@@ -112,6 +129,17 @@ class SkinGRPOConfig(TowerKeys, GRPOConfig):  # type: ignore[misc]
         """Check our keys, then TRL's."""
         if self.annotation not in ("sparse", "dense", "all"):
             raise ValueError(f"annotation={self.annotation!r}; allowed: sparse, dense, all")
+        self.check_towers()
+        if self.loss_type not in LOSSES:
+            raise ValueError(f"loss_type={self.loss_type!r}; allowed: {', '.join(LOSSES)}")
+        if self.importance_sampling_level not in ("token", "sequence"):
+            raise ValueError(f"importance_sampling_level={self.importance_sampling_level!r}; allowed: token, sequence")
+        longest = (self.max_prompt_tokens or 0) + (self.max_completion_length or 0)
+        if self.use_vllm and self.vllm_max_model_length is not None and self.vllm_max_model_length < longest:
+            raise ValueError(
+                f"vllm_max_model_length={self.vllm_max_model_length}; allowed: max_prompt_tokens + "
+                f"max_completion_length = {longest} or more"
+            )
         unknown = sorted(set(self.bands) - set(BANDS))
         if unknown or not self.bands:
             raise ValueError(f"bands={unknown or self.bands}; allowed: one or more of {', '.join(BANDS)}")

@@ -65,7 +65,9 @@ def group_metrics(
     return means
 
 
-def zero_variance_share(rewards_per_func: Tensor, weights: Tensor, num_generations: int) -> float:
+def zero_variance_share(
+    rewards_per_func: Tensor, weights: Tensor, num_generations: int, *, apart: bool = False
+) -> float:
     """Share, 0 to 1, of the groups whose answers are all paid alike, so that GRPO learns nothing from them.
 
     TRL's `frac_reward_zero_std` says so only with `scale_rewards: group` or `none`; with `batch`, or when rewards are
@@ -75,9 +77,13 @@ def zero_variance_share(rewards_per_func: Tensor, weights: Tensor, num_generatio
         rewards_per_func: [groups * num_generations, rewards], gathered; NaN where a reward does not apply.
         weights: [rewards].
         num_generations: answers to a prompt; they lie side by side.
+        apart: rewards are normalised before they are summed (`normalize_then_sum`), so a group teaches as soon as one
+            reward of it has spread.
     """
-    silent = rewards_per_func.isnan().all(dim=1)  # an answer that no reward judges moves nothing either
-    paid = (rewards_per_func * weights.to(rewards_per_func.device)).nansum(dim=1)
-    most = paid.masked_fill(silent, -torch.inf).view(-1, num_generations).amax(dim=1)
-    least = paid.masked_fill(silent, torch.inf).view(-1, num_generations).amin(dim=1)
-    return (most - least <= SAME).double().mean().item()  # nobody judged: -inf - inf, which is no spread
+    weighted = rewards_per_func * weights.to(rewards_per_func.device)  # [rows, rewards]
+    silent = rewards_per_func.isnan().all(dim=1, keepdim=True)  # an answer that no reward judges moves nothing either
+    paid = weighted if apart else weighted.nansum(dim=1, keepdim=True).masked_fill(silent, torch.nan)
+    groups = paid.view(-1, num_generations, paid.shape[1])  # [groups, answers, rewards or their sum]
+    most = groups.nan_to_num(-torch.inf).amax(dim=1)
+    least = groups.nan_to_num(torch.inf).amin(dim=1)
+    return (most - least <= SAME).all(dim=1).double().mean().item()  # nobody judged: -inf - inf, which is no spread

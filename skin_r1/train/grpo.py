@@ -94,6 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     model, processor = load_for_training(model_args, config, last)
     with check("chat template, length of the rows, batches"):
         check_template(processor)
+        processor.tokenizer.padding_side = "left"  # completions must follow their prompts without a gap
         rows = drop_overlong(rows, processor, config.max_prompt_tokens, key="max_prompt_tokens")
         check_generation_batch(len(rows), config)
     with check("image tokens equal image features"):

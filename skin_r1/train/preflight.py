@@ -85,7 +85,7 @@ def check_template(processor: Any) -> None:
     """Refuse a chat template that writes into the answer: completions would lack what it wrote, and none would parse.
 
     Raises:
-        UserError: the generation prompt opens `<think>`, or prompts are padded on the wrong side.
+        UserError: the generation prompt opens `<think>`.
     """
     messages = [{"role": "user", "content": [{"type": "text", "text": "x"}]}]
     asked = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
@@ -97,8 +97,6 @@ def check_template(processor: Any) -> None:
             allowed="a generation prompt without <think>",
             next_step="take the instruct variant of the model, or remove <think> from the template's generation prompt",
         )
-    if processor.tokenizer.padding_side != "left":
-        processor.tokenizer.padding_side = "left"  # completions must follow their prompts without a gap
 
 
 def check_images(rows: Any, model: Any, processor: Any) -> None:
@@ -111,8 +109,8 @@ def check_images(rows: Any, model: Any, processor: Any) -> None:
     Raises:
         UserError: they do not match, or the logits are not finite.
     """
-    step = max(1, len(rows) // SAMPLE)
-    some = [rows[index] for index in range(0, len(rows), step)][:SAMPLE]
+    count = min(SAMPLE, len(rows))
+    some = [rows[at * len(rows) // count] for at in range(count)]
     training = model.training
     model.train()  # as it will be: bitsandbytes repacks quantized weights for good at the first pass in evaluation mode
     try:
@@ -191,7 +189,8 @@ def check_disk(model: Any, config: Any) -> None:
     """Refuse a run whose checkpoints do not fit on the disk.
 
     A checkpoint holds what trains, or the whole model without adapters, in its own type, and Adam's moments (8 bytes a
-    trained parameter); the end adds the weights once more.
+    trained parameter; with DeepSpeed 12, and stages 1 and 2 write the weights twice); the end adds the weights once more.
+    Without `save_total_limit` ten checkpoints are assumed. `skin-r1 plan` tells the same before anything is loaded.
 
     Raises:
         UserError: with what is needed and what is free.
@@ -200,11 +199,13 @@ def check_disk(model: Any, config: Any) -> None:
     sizes = [(p.requires_grad, size_of(p), p.element_size()) for p in model.parameters()]
     trained = sum(count for trains, count, _ in sizes if trains)
     weights = sum(count * width for trains, count, width in sizes if trains or not adapters)
+    plugin = getattr(config, "deepspeed_plugin", None)
+    moments = trained * (OPTIMIZER_BYTES if plugin is None else OPTIMIZER_BYTES + 4)
+    copies = 2 if plugin is not None and plugin.zero_stage in (1, 2) else 1
     kept = (
         0 if config.save_strategy == "no" else (config.save_total_limit or 10) + 1
-    )  # a new one is written before one goes
-    each = weights + (0 if config.save_only_model else OPTIMIZER_BYTES * trained)
-    need, free = kept * each + weights, shutil.disk_usage(_existing(folder)).free
+    )  # a new one comes before one goes
+    need, free = kept * (copies * weights + moments) + weights, shutil.disk_usage(_existing(folder)).free
     if need > free:
         raise problem(
             "the checkpoints of this run do not fit on the disk",
@@ -212,7 +213,7 @@ def check_disk(model: Any, config: Any) -> None:
             column="save_total_limit",
             found=f"{free / 2**30:.1f} GiB free",
             allowed=f"{need / 2**30:.1f} GiB for {kept} checkpoints and the final weights",
-            next_step="lower save_total_limit, set save_only_model: true, or give another output_dir",
+            next_step="lower save_total_limit, or give another output_dir",
         )
 
 

@@ -23,6 +23,7 @@ from skin_r1.train.preflight import (
     check_disk,
     check_images,
     check_precision,
+    check_template,
     show_parameters,
 )
 from skin_r1.train.run import checkpoint_to_resume, fingerprint, finite_or_stop, load_for_training, save
@@ -68,6 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     validation = load_rationales(rationales, "validation") if config.eval_strategy != "no" else None
     with check(f"{len(train)} completions follow the answer format"):
         check_completions(train, rationales / "train.parquet")
+        if validation is not None:
+            check_completions(validation, rationales / "validation.parquet")
 
     def build(folder: Path) -> None:
         from skin_r1.tiny import build_tiny
@@ -83,8 +86,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     last = checkpoint_to_resume(output_dir, identity)
     model, processor = load_for_training(model_args, config, last)
-    with check("length of the rows"):
+    with check("chat template, length of the rows"):
+        check_template(processor)
         train = drop_overlong(train, processor, config.max_row_tokens, key="max_row_tokens")
+        if validation is not None:
+            validation = drop_overlong(validation, processor, config.max_row_tokens, key="max_row_tokens")
     with check("image tokens equal image features"):
         check_images(train, model, processor)
     limit = TimeLimit(config.max_seconds, on_cpu=config.use_cpu)

@@ -72,7 +72,10 @@ class SkinGRPOTrainer(PartRates, ExactResume, RolloutTrainer):  # type: ignore[m
         for name, value in group_metrics(truths, skin_types, paid, self.reward_func_names).items():
             metrics[name].append(value)
         generations = self.num_generations if mode == "train" else self.num_generations_eval
-        metrics["groups/zero_std"].append(zero_variance_share(paid, self.reward_weights, int(generations or 1)))
+        apart = self.multi_objective_aggregation == "normalize_then_sum"
+        metrics["groups/zero_std"].append(
+            zero_variance_share(paid, self.reward_weights, int(generations or 1), apart=apart)
+        )
         config: Any = self.args
         if config.completions_every:
             for name, column in case_columns(inputs, mode, images=config.log_images).items():
@@ -88,12 +91,19 @@ class SkinGRPOTrainer(PartRates, ExactResume, RolloutTrainer):  # type: ignore[m
             output["advantages"] = advantages * scale.reshape(-1, *[1] * (advantages.dim() - 1))
         return output
 
+    def _leaves_rows_out(self) -> bool:
+        """True where rows without advantage add nothing: the loss is a sum over tokens with a divisor of its own.
+
+        A KL penalty, an entropy bonus, a quantile over the batch's entropies and a router's loss look at all rows.
+        """
+        all_rows = self._entropy_bonus_enabled or self.top_entropy_quantile < 1.0 or self.aux_loss_enabled
+        return self.beta == 0.0 and self.loss_type in ("dapo", "cispo") and not all_rows
+
     def _training(self) -> bool:
         return bool(self.model is not None and self.model.training)
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Any:
-        # Only where the loss is a sum over tokens with a divisor of its own may rows be left out unnoticed.
-        if self.beta == 0.0 and self.loss_type in ("dapo", "cispo") and model.training:
+        if self._leaves_rows_out() and model.training:
             # as many on every process as the fullest one has: TRL gathers a value per row, which needs equal numbers
             count = has_signal(inputs).sum().reshape(1)
             inputs = rows_with_signal(inputs, int(self.accelerator.gather(count).max()))

@@ -61,7 +61,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             UserError: `metric` is not among the logged ones.
         """
         history = state.log_history
-        self._check_metric(history[-1])
+        self._check_metric(history)
         raised = alarms(history, RULES)
         if state.is_world_process_zero:
             for alarm in raised:
@@ -84,15 +84,16 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             return None
         return f"{self.metric} has not improved on {best[0]:.4g} of step {best[1]} for {best[2]} logs"
 
-    def _check_metric(self, entry: dict[str, float]) -> None:
+    def _check_metric(self, history: list[dict[str, float]]) -> None:
+        entry = history[-1]
         kind = "eval_loss" if self.metric and self.metric.startswith("eval_") else "loss"
-        if self.metric and kind in entry and self.metric not in entry:
+        if self.metric and kind in entry and not any(self.metric in each for each in history):
             raise problem(
                 "the run does not log this metric",
                 column="early_stop_metric",
                 found=self.metric,
                 allowed=sorted(set(entry) - {"step", "epoch"}),
-                next_step="name one that every log has",
+                next_step="name one that the run logs",
             )
 
 

@@ -84,3 +84,11 @@ def test_it_agrees_with_trl_where_trl_looks_at_groups():
         deviation = nanstd(summed.view(-1, 4), dim=1)
         expected = torch.isclose(deviation, torch.zeros_like(deviation), atol=1e-6).float().mean().item()
         assert zero_variance_share(rewards, weights, 4) == pytest.approx(expected)
+
+
+def test_rewards_that_cancel_out_in_the_sum_teach_where_each_is_normalised():
+    paid = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
+    assert zero_variance_share(paid, torch.ones(2), 4) == 1.0
+    assert zero_variance_share(paid, torch.ones(2), 4, apart=True) == 0.0
+    alike = torch.tensor([[1.0, torch.nan], [1.0, torch.nan]])
+    assert zero_variance_share(alike, torch.ones(2), 2, apart=True) == 1.0

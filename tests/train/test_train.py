@@ -202,6 +202,30 @@ def test_leaving_such_rows_out_changes_no_gradient(corpus, checkpoint, tmp_path,
     assert all(torch.allclose(less[name], whole[name], atol=1e-5) for name in whole)
 
 
+@pytest.mark.parametrize("key", [("--entropy_coef", "0.05"), ("--top_entropy_quantile", "0.2"), ("--beta", "0.02")])
+def test_rows_stay_where_the_loss_looks_at_all_of_them(corpus, checkpoint, tmp_path, monkeypatch, key):
+    monkeypatch.setattr(trainer_module, "rows_with_signal", lambda *_: pytest.fail("rows were left out"))
+    assert grpo(corpus, checkpoint, tmp_path / "all", *key, "--max_steps", "1") == 0
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        (("--loss_type", "dapoo"), "allowed: grpo, dapo"),
+        (("--importance_sampling_level", "word"), "allowed: token, sequence"),
+        (("--freeze_vision", "true", "--vision_learning_rate", "1e-5"), "what is frozen learns nothing"),
+        (("--max_seconds", "0"), "allowed: above 0"),
+        (("--log_completions", "true"), "completions_every and log_images"),
+        (("--log_images", "true"), "completions_every of 1 or more"),
+        (("--rarity", "2"), "inverse frequency"),
+        (("--use_vllm", "true", "--vllm_max_model_length", "64"), "max_prompt_tokens + max_completion_length"),
+    ],
+)
+def test_values_that_cannot_train_are_refused_at_once(corpus, checkpoint, tmp_path, capsys, keys, says):
+    assert grpo(corpus, checkpoint, tmp_path / "no", *keys, "--max_completion_length", "96") == 2
+    assert says in capsys.readouterr().err
+
+
 def test_a_balanced_draw_gives_every_diagnosis_its_turn(corpus):
     rows = training_rows(corpus, "all", balance=True, seed=1)
     counts = Counter(rows["diagnosis"])
@@ -229,5 +253,5 @@ def test_the_rate_is_scaled_by_the_time_that_is_left():
     limit.on_train_begin(None, None, None)
     limit.agreed = 7.5
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.4)
-    limit.on_pre_optimizer_step(None, None, None, optimizer=optimizer)
+    limit.on_step_begin(None, None, None, optimizer=optimizer)
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1, abs=1e-9)
