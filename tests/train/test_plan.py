@@ -18,6 +18,7 @@ from skin_r1.train.plan.hardware import GPU, gpu
 from skin_r1.train.plan.main import main as plan
 from skin_r1.train.plan.memory import (
     BYTES_4BIT,
+    BYTES_8BIT,
     HEAD_COLUMNS,
     Tokens,
     activation_bytes,
@@ -44,7 +45,7 @@ def a_run(**changes):
         "lora": None,
         "freeze_vision": False,
         "freeze_projector": False,
-        "quantized": False,
+        "quantized": 0,
         "sharding": "none",
         "gpus": 1,
         "offload": False,
@@ -245,11 +246,12 @@ def test_sharding_divides_what_it_shards(seven_b):
     assert states("ddp", optimizer="paged_adamw_8bit")["optimizer states"] == trained * 2
 
 
-def test_four_bit_weights_and_adapters():
+@pytest.mark.parametrize(("bits", "each"), [(4, BYTES_4BIT), (8, BYTES_8BIT)])
+def test_quantized_weights_and_adapters(bits, each):
     lora = LoraConfig(r=64, target_modules=PATTERN)
-    run = a_run(dtype=torch.bfloat16, lora=lora, quantized=True)
+    run = a_run(dtype=torch.bfloat16, lora=lora, quantized=bits)
     sizes = sizes_of(find_architecture("Qwen/Qwen2.5-VL-7B-Instruct"), run)
-    expected = sizes.quantizable * BYTES_4BIT + (sizes.total - sizes.quantizable) * 2 + sizes.adapters * 2
+    expected = sizes.quantizable * each + (sizes.total - sizes.quantizable) * 2 + sizes.adapters * 2
     assert state_bytes(sizes, run)["weights"] == expected
     assert state_bytes(sizes, a_run(dtype=torch.bfloat16, lora=lora, reference=True))["reference model"] == 0
     per_layer = sum(i + o for i, o in ((3584, 3584), (3584, 512), (3584, 512), (3584, 3584), *[(3584, 18944)] * 3))
@@ -326,6 +328,16 @@ def test_the_command_prints_a_plan_and_what_to_change(capsys):
     assert "fits" in first
 
 
+def test_weights_in_eight_bits_are_planned_between_four_and_sixteen(capsys):
+    recipe = ["--config", str(ROOT / "recipes" / "qwen2_5_vl_7b" / "sft.yaml")]
+    weights = []
+    for more in ([], ["--load_in_8bit", "true"], ["--load_in_4bit", "true"]):
+        assert run_main(plan, [*recipe, *more]) == 0
+        (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  weights")]
+        weights.append(float(line.split()[1]))
+    assert weights[0] > 1.5 * weights[1] > 1.5 * 1.2 * weights[2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -333,6 +345,7 @@ def test_the_command_prints_a_plan_and_what_to_change(capsys):
         (["--config", FULL, "--accelerate", "nowhere.yaml"], "no such accelerate configuration"),
         (["--config", FULL, "--mfu", "2"], "allowed is a share"),
         (["--config", FULL, "--rows", "0"], "allowed are 1 and more"),
+        (["--config", FULL, "--gpus", "0"], "allowed are 1 and more"),
         (["--config", "nowhere.yaml"], "no such recipe"),
         (["--config", str(TINY / "phantom.yaml")], "does not train"),
         (["--config", FULL, "--max_length", "5"], "would cut image tokens"),

@@ -56,8 +56,8 @@ def changes(run: Run) -> dict[str, Run]:
             found["offload_optimizer_device: cpu in the accelerate configuration"] = replace(run, offload=True)
         if run.gpus < 8:
             found["--gpus 8 --accelerate recipes/accelerate/zero3.yaml"] = replace(run, gpus=8, sharding="zero3")
-    elif not run.quantized and run.rollouts in ("none", "transformers"):
-        found["load_in_4bit: true (QLoRA)"] = replace(run, quantized=True)
+    elif run.quantized != 4 and run.rollouts in ("none", "transformers"):
+        found["load_in_4bit: true (QLoRA)"] = replace(run, quantized=4)
     return found
 
 

@@ -57,8 +57,8 @@ def steps_of(config: Any, run: Run, rows: int) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the plan; returns 0, also where it does not fit."""
     options, overrides = _parser().parse_known_args(argv)
-    for name in ("rows", "image_size", "text_tokens", "servers"):
-        if getattr(options, name) < 1:
+    for name in ("gpus", "rows", "image_size", "text_tokens", "servers"):
+        if getattr(options, name) is not None and getattr(options, name) < 1:
             raise UserError(f"--{name} {getattr(options, name)}: allowed are 1 and more")
     for name in ("mfu", "mbu"):
         if not 0 < getattr(options, name) <= 1:

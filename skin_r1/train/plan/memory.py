@@ -19,7 +19,8 @@ OVERHEAD = 2 * 2**30
 VLLM_OVERHEAD = 2 * 2**30
 SERVER_SHARE = 0.9  # of a GPU of its own, what vLLM takes by default
 # QLoRA (Dettmers et al. 2023, arXiv 2305.14314, section 3): 4 bits, and a 32-bit constant per block of 64 weights.
-BYTES_4BIT = (4 + 32 / 64) / 8
+# LLM.int8 (Dettmers et al. 2022, arXiv 2208.07339): a byte, and a constant per row, which is next to nothing.
+BYTES_4BIT, BYTES_8BIT = (4 + 32 / 64) / 8, 1
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def state_bytes(sizes: Sizes, run: Run) -> dict[str, float]:
     frozen = sizes.total - sizes.trained
     base = float(frozen * width)
     if run.quantized:
-        base = sizes.quantizable * BYTES_4BIT + (frozen - sizes.quantizable) * width
+        each = BYTES_4BIT if run.quantized == 4 else BYTES_8BIT
+        base = sizes.quantizable * each + (frozen - sizes.quantizable) * width
     moment = 4 if zero else moment_bytes(run.optimizer, trained_width)
     optimizer = trained * (2 * moment + (4 if zero else 0)) / (world if zero or run.sharding == "fsdp2" else 1)
     whole = run.sharding in ("none", "ddp", "zero1", "zero2")

@@ -9,6 +9,8 @@ from skin_r1.train.plan.memory import SERVER_SHARE, Tokens, vllm_room
 from skin_r1.train.plan.model import Sizes
 from skin_r1.train.plan.run import Run
 
+_LORA = {0: "LoRA", 4: "QLoRA", 8: "LoRA on 8-bit weights"}
+
 
 def gib(value: float) -> str:
     """Bytes as GiB with one decimal, more where that would say 0."""
@@ -29,7 +31,7 @@ def describe(name: str, sizes: Sizes, run: Run, tokens: Tokens, gpu: GPU) -> lis
     if run.lora is None:
         method = "all weights"
     else:
-        method = f"{'QLoRA' if run.quantized else 'LoRA'} of rank {getattr(run.lora, 'r', '?')}"
+        method = f"{_LORA[run.quantized]} of rank {getattr(run.lora, 'r', '?')}"
     vision = "the vision tower is frozen" if not sizes.vision_saved else "the vision tower trains"
     lines = [
         f"{run.stage.upper()} of {name}: {method}, {vision}; {run.gpus} x {gpu.name}, sharding: {run.sharding}",

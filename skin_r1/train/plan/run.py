@@ -27,7 +27,7 @@ class Run:
         dtype: of the weights.
         lora: adapters, or None for full fine-tuning.
         freeze_vision, freeze_projector: what does not train.
-        quantized: the base is loaded in 4 bits.
+        quantized: bits to which the base's linear layers are quantized, 4 or 8; 0 where they are not.
         sharding: one of `SHARDINGS`.
         gpus: how many, over all machines.
         offload: the optimizer's states live in the machine's memory.
@@ -47,7 +47,7 @@ class Run:
     lora: LoraConfig | None
     freeze_vision: bool
     freeze_projector: bool
-    quantized: bool
+    quantized: int
     sharding: str
     gpus: int
     offload: bool
@@ -91,7 +91,7 @@ def read_run(argv: Sequence[str], accelerate: Path | None, gpus: int | None) -> 
         lora=cast(LoraConfig | None, get_peft_config(model)),
         freeze_vision=config.freeze_vision,
         freeze_projector=config.freeze_projector,
-        quantized=model.load_in_4bit,
+        quantized=4 if model.load_in_4bit else 8 if model.load_in_8bit else 0,
         sharding=sharding if sharding != "none" or gpus == 1 else "ddp",
         gpus=gpus,
         offload=offload,
