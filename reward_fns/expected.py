@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reward_fns.answers import Answer, Completion, answers
-from reward_fns.grounding import FREE_UNKNOWN
+from reward_fns.grounding import EXCLUDED_PENALTY, FREE_UNKNOWN, clashes
 from skin_r1.plausible import RARE, usual_findings
 
 MOST_NEEDED = 3  # findings that an answer needs for full pay, at most
@@ -27,10 +27,10 @@ def expected_grounding_reward(
     row that is not annotated) and, where these are silent, how often the true diagnosis shows it: counts of
     `knowledge/expectations.tsv` and `knowledge/measured.tsv` over enough images. A finding is implausible where the upper end
     of the 95 % interval of its share is below 5 %. With G allowed findings (asserted in reasoning and JSON), B refuted or
-    implausible ones, U of which nothing is known, beyond the first two, and n the expected number of findings of the
-    diagnosis, rounded, at least 1:
+    implausible ones, or known to be present and denied by the reasoning, U of which nothing is known, beyond the first two,
+    X asserted pairs that exclude each other, and n the expected number of findings of the diagnosis, rounded, at least 1:
 
-        reward = min(G, 2 n) / max(min(n, 3), G + B + U)
+        reward = max(0, min(G, 2 n) / max(min(n, 3), G + B + U) - 0.25 X)
 
     so that an answer need not name more than three, and a list of everything that is possible loses.
 
@@ -70,8 +70,9 @@ def _score(
 
     verdicts = {finding: allowed(finding) for finding in answer.asserted}
     good = sum(verdicts[finding] is True for finding in answer.upheld)
-    bad = sum(verdict is False for verdict in verdicts.values())
+    bad = sum(verdict is False for verdict in verdicts.values()) + len(answer.told[1] & present)
     unknown = sum(verdict is None for verdict in verdicts.values()) + answer.strangers
     expected = max(1, round(sum(rate for rate, _ in usual.values())))
     counted = good + bad + max(0, unknown - FREE_UNKNOWN)
-    return min(good, MANY * expected) / max(min(expected, MOST_NEEDED), counted)
+    share = min(good, MANY * expected) / max(min(expected, MOST_NEEDED), counted)
+    return max(0.0, share - EXCLUDED_PENALTY * clashes(answer.asserted))

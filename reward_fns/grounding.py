@@ -70,6 +70,11 @@ def gated_grounding_reward(
     return [None if g is None or c is None else g * c for g, c in zip(grounds, credits, strict=True)]
 
 
+def clashes(asserted: frozenset[str]) -> int:
+    """How many pairs of these findings cannot both hold."""
+    return sum(len(excluded_by(slug) & asserted) for slug in asserted) // 2
+
+
 def _score(answer: Answer | None, present: frozenset[str], absent: frozenset[str]) -> float:
     if answer is None:
         return 0.0
@@ -78,7 +83,6 @@ def _score(answer: Answer | None, present: frozenset[str], absent: frozenset[str
     wrong = len(asserted & absent) + len(denied & present)
     unknown = max(0, len(asserted - present - absent) + answer.strangers - FREE_UNKNOWN)
     counted = hits + wrong + unknown
-    clashes = sum(len(excluded_by(slug) & asserted) for slug in asserted) // 2
     if not present:
         value = 1.0 if not counted else 0.0
     elif not hits:
@@ -87,4 +91,4 @@ def _score(answer: Answer | None, present: frozenset[str], absent: frozenset[str
         precision, recall = hits / counted, hits / len(present)
         value = (1 + RECALL_WEIGHT) * precision * recall / (RECALL_WEIGHT * precision + recall)
         value -= WRONG_PENALTY * wrong / counted
-    return max(0.0, value - EXCLUDED_PENALTY * clashes)
+    return max(0.0, value - EXCLUDED_PENALTY * clashes(asserted))

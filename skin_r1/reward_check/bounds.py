@@ -70,8 +70,8 @@ _NAMED_ONCE = {  # findings that stand in one place only are worth nothing
     "prose denies": NOTHING, "JSON silent": NOTHING, "prose silent": NOTHING, "gibberish": NOTHING, "prompt copied": NOTHING,
 }  # fmt: skip
 _FINDINGS = _NAMED_ONCE | {
-    "reworded": GOLD, "one missed": LESS, "one absent": LESS, "other prose": LESS, "other findings": MEAN,
-    "all in prose": MEAN,
+    "reworded": GOLD, "one missed": LESS, "one absent": LESS, "both of a pair": LESS, "other prose": LESS,
+    "other findings": MEAN, "all in prose": MEAN,
 }  # fmt: skip
 BOUNDS: Mapping[Judges, Mapping[str, Bound]] = {
     "format": {"reworded": GOLD},
@@ -79,7 +79,9 @@ BOUNDS: Mapping[Judges, Mapping[str, Bound]] = {
     "malignancy": {"reworded": GOLD, "opposite": MISSED, "flipped": MISSED, "self-praise": MISSED, "every word": MISSED},
     "findings": _FINDINGS | {"all findings": LISTED},
     "gated findings": _FINDINGS | _DIAGNOSIS | {"all findings": LISTED},
-    "expected findings": _NAMED_ONCE | {"reworded": GOLD, "all findings": Bound("chance", 0.5), "all in prose": MEAN},
+    "expected findings": _NAMED_ONCE | {
+        "reworded": GOLD, "both of a pair": LESS, "all findings": MEAN, "all in prose": MEAN,
+    },
     "differential": {
         "reversed": LESS, "no others": LESS, "whole family": LESS, "other family": LESS, "opposite": LESS,
         "two at once": LESS, "homoglyphs": LESS,

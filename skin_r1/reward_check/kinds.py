@@ -40,6 +40,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("flipped", "wrong", "the right diagnosis called by the opposite malignancy", wrong.flipped),
     Kind("one missed", "wrong", "one finding left out", wrong.one_missed),
     Kind("one absent", "wrong", "one finding added that is known to be absent", wrong.one_absent),
+    Kind("both of a pair", "wrong", "one finding added that another one excludes", wrong.both_of_a_pair),
     Kind("prose denies", "wrong", "the reasoning denies every finding that the JSON lists", wrong.prose_denies),
     Kind("JSON silent", "wrong", "the reasoning asserts the findings, the JSON lists none", wrong.json_silent),
     Kind("prose silent", "wrong", "the JSON lists the findings, the reasoning names none", wrong.prose_silent),

@@ -2,11 +2,12 @@
 
 from functools import cache
 
-from skin_r1.concepts import concept_name
+from skin_r1.concepts import concept_name, excluded_by
 from skin_r1.differentials import neighbors
 from skin_r1.gold import gold_findings, gold_reasoning, said_name
 from skin_r1.ontology import load_ontology
-from skin_r1.reading import MAX_DIFFERENTIAL
+from skin_r1.plausible import usual_findings
+from skin_r1.reading import MAX_DIFFERENTIAL, MAX_FINDINGS
 from skin_r1.reward_check.scene import HARMFUL, Scene
 
 TELLING = 0.01  # weight of a differential below which no reward has to mind
@@ -59,6 +60,14 @@ def one_absent(scene: Scene) -> str | None:
     """The first finding that is known to be absent, added."""
     absent = scene.row["concepts_absent"]
     return scene.honest(findings=(*scene.findings, absent[0])) if absent else None
+
+
+def both_of_a_pair(scene: Scene) -> str | None:
+    """The gold findings, and one that some of them exclude: of these the one that the diagnosis shows most often."""
+    usual = usual_findings(scene.diagnosis)
+    others = sorted({other for slug in scene.findings for other in excluded_by(slug)} - set(scene.findings))
+    found = max(others, key=lambda slug: usual.get(slug, (0.0, 0.0)), default=None)
+    return scene.honest(findings=(*scene.findings, found)) if found and len(scene.findings) < MAX_FINDINGS else None
 
 
 def prose_denies(scene: Scene) -> str | None:

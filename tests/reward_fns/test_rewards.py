@@ -203,6 +203,24 @@ def test_what_was_measured_on_the_image_wins_over_what_is_usual():
     assert one(expected_grounding_reward, seen("bulla"), **unknown) == 1.0
 
 
+def test_expected_findings_exclude_each_other_and_may_not_be_denied():
+    columns = {
+        "diagnosis": "melanoma",
+        "annotation": "sparse",
+        "concepts_present": ["ulcer", "atypical-pigment-network", "irregular-streaks"],
+        "concepts_absent": [],
+    }
+    names = ["ulcer", "atypical pigment network", "irregular streaks"]
+    assert one(expected_grounding_reward, seen(*names), **columns) == 1.0
+    clash = one(expected_grounding_reward, seen(*names, "typical pigment network"), **columns)
+    assert clash == 0.75 == one(grounding_reward, seen(*names, "typical pigment network"), **columns)
+    others = ["multiple colors", "asymmetric shape", "irregular border"]
+    silent, denying = seen(*names[1:], *others), "There is no ulcer."
+    assert one(expected_grounding_reward, silent, **columns) == 1.0
+    denied = silent.replace("</think>", f" {denying}</think>")
+    assert one(expected_grounding_reward, denied, **columns) == pytest.approx(5 / 6)  # five allowed, one denied
+
+
 WEIGHTS = [{"diagnosis": "melanoma", "weight": 0.7}, {"diagnosis": "melanocytic-nevus", "weight": 0.3}]
 
 
