@@ -4,6 +4,7 @@ Run as `skin-r1 grpo --config RECIPE` or `accelerate launch --config_file recipe
 skin_r1.train.grpo --config RECIPE`.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -34,7 +35,7 @@ from skin_r1.train.preflight import (
 )
 from skin_r1.train.rollouts import prepare
 from skin_r1.train.rows import check_generation_batch, rarity_factors, training_rows
-from skin_r1.train.run import checkpoint_to_resume, fingerprint, finite_or_stop, load_for_training, save
+from skin_r1.train.run import adapters_of, checkpoint_to_resume, fingerprint, finite_or_stop, load_for_training, save
 from skin_r1.train.start import start_folder
 from skin_r1.train.trainer import SkinGRPOTrainer
 from skin_r1.train.watch import Watch
@@ -85,7 +86,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "stage": "grpo",
         "model": fingerprint(model_args.model_name_or_path),
         "corpus": fingerprint(corpus),
-        "rewards": config.reward_funcs,
+        "rewards": [config.reward_funcs, config.reward_weights],
+        "rows": hashlib.sha256("\n".join(rows["case_id"]).encode()).hexdigest()[:16],
+        "max_prompt_tokens": config.max_prompt_tokens,
+        "critic_steps": config.critic_steps,
+        "adapters": adapters_of(model_args),
         "seed": config.seed,
         "curation": choice and [fingerprint(choice.folder), list(choice.bands), choice.keep_zero_variance],
     }

@@ -78,7 +78,8 @@ class ExactResume(Trainer):  # type: ignore[misc]
         kept["_metrics"] = {mode: dict(values) for mode, values in self._metrics.items()}
         kept["processes"] = self.args.world_size
         kept["seconds"] = self._seconds_before + time.monotonic() - self._started
-        kept["stopped"] = self.control.should_training_stop
+        # an end by max_steps is no decision to stop: where more steps are asked for, the run goes on
+        kept["stopped"] = self.control.should_training_stop and self.state.global_step < self.state.max_steps
         kept["callbacks"] = {
             type(callback).__name__: callback.state_dict()
             for callback in self.callback_handler.callbacks

@@ -89,13 +89,14 @@ def whole_parameters(model: Any) -> Iterator[None]:
 def checkpoint_to_resume(output_dir: Path, identity: dict[str, Any]) -> str | None:
     """The last whole checkpoint of this very run, or None for a fresh start.
 
-    A run is known by its model, its data and its seed, written to `run.json` when it starts.
+    A run is known by its model, its data and its seed, written to `run.json` when it starts. A folder that holds no more than
+    that and a start model, as a preflight leaves it, may become another run's.
 
     Raises:
         UserError: the folder holds a run with another identity.
     """
     marker = output_dir / "run.json"
-    if marker.is_file():
+    if marker.is_file() and {path.name for path in output_dir.iterdir()} - {"run.json", "base", "start"}:
         before = json.loads(marker.read_text())
         differing = sorted(key for key in identity if before.get(key) != identity[key])
         if differing:
@@ -119,12 +120,29 @@ def checkpoint_to_resume(output_dir: Path, identity: dict[str, Any]) -> str | No
 
 
 def fingerprint(path: str | Path) -> str:
-    """A short name for what lies at a path: its manifest's or configuration's checksum, or the hub id itself."""
+    """A short name for what lies at a path: its manifest's checksum; else of its configuration and weights; else the path's.
+
+    Of weights the names, sizes and last 64 KiB are read: a checkpoint of 100 GB is told from its neighbor at once.
+    """
     folder = Path(path)
-    for name in ("manifest.json", "adapter_config.json", "config.json"):
-        if (folder / name).is_file():
-            return sha256_file(folder / name)[:16]
-    return hashlib.sha256(str(path).encode()).hexdigest()[:16]
+    if (folder / "manifest.json").is_file():
+        return sha256_file(folder / "manifest.json")[:16]
+    digest = hashlib.sha256()
+    parts = [folder / name for name in ("adapter_config.json", "config.json") if (folder / name).is_file()]
+    for part in parts:
+        digest.update(part.read_bytes())
+    for weights in sorted(folder.glob("*.safetensors")) if parts else ():
+        with weights.open("rb") as stream:
+            size = stream.seek(0, 2)
+            stream.seek(max(0, size - (1 << 16)))
+            digest.update(f"{weights.name} {size}".encode() + stream.read())
+    return (digest if parts else hashlib.sha256(str(path).encode())).hexdigest()[:16]
+
+
+def adapters_of(model_args: ModelConfig) -> list[Any] | None:
+    """What makes two adapters different runs; None without one."""
+    keys = ("lora_r", "lora_alpha", "lora_target_modules", "use_rslora", "use_dora", "load_in_4bit", "load_in_8bit")
+    return [getattr(model_args, key) for key in keys] if model_args.use_peft else None
 
 
 def save(

@@ -26,7 +26,7 @@ from skin_r1.train.preflight import (
     check_template,
     show_parameters,
 )
-from skin_r1.train.run import checkpoint_to_resume, fingerprint, finite_or_stop, load_for_training, save
+from skin_r1.train.run import adapters_of, checkpoint_to_resume, fingerprint, finite_or_stop, load_for_training, save
 from skin_r1.train.start import start_folder
 from skin_r1.train.trainer import SkinSFTTrainer
 
@@ -82,6 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "stage": "sft",
         "model": fingerprint(model_args.model_name_or_path),
         "rationales": fingerprint(rationales),
+        "max_row_tokens": config.max_row_tokens,
+        "adapters": adapters_of(model_args),
         "seed": config.seed,
     }
     last = checkpoint_to_resume(output_dir, identity)

@@ -19,6 +19,7 @@ from skin_r1.train.clock import TimeLimit
 from skin_r1.train.lengths import drop_overlong
 from skin_r1.train.preflight import check_images, check_rewards
 from skin_r1.train.rows import training_rows
+from skin_r1.train.run import fingerprint
 from skin_r1.train.trainer import rows_with_signal
 from tests.train.conftest import ROOT, SMALL_GRPO, SMALL_SFT, TINY
 
@@ -77,6 +78,22 @@ def test_resume_ends_where_an_unbroken_run_ends(rationales, tmp_path):
     assert sft(rationales, tmp_path / "broken", *steps) == 0
     whole, resumed = weights(tmp_path / "whole"), weights(tmp_path / "broken")
     assert all(torch.allclose(whole[name], resumed[name], atol=1e-6) for name in whole)
+
+
+def test_a_finished_run_goes_on_where_more_steps_are_asked_for(rationales, tmp_path):
+    keys = ["--save_strategy", "steps", "--save_steps", "1", "--lr_scheduler_type", "constant"]
+    assert sft(rationales, tmp_path / "run", *keys, "--max_steps", "2") == 0
+    assert sft(rationales, tmp_path / "run", *keys, "--max_steps", "3") == 0
+    assert facts(tmp_path / "run")["steps"] == 3 and (tmp_path / "run" / "checkpoint-3").is_dir()
+
+
+def test_other_rows_or_weights_are_another_run(corpus, checkpoint, tmp_path, capsys):
+    keys = ["--max_steps", "1", "--save_strategy", "steps", "--save_steps", "1"]
+    assert grpo(corpus, checkpoint, tmp_path / "run", *keys) == 0
+    for more in (["--annotation", "dense"], ["--reward_weights", "1", "1", "1", "1"], ["--use_peft", "true"]):
+        assert grpo(corpus, checkpoint, tmp_path / "run", *keys, *more) == 2
+        assert "another run" in capsys.readouterr().err
+    assert fingerprint(tmp_path / "run" / "checkpoint-1") != fingerprint(checkpoint / "base")
 
 
 def test_a_folder_of_another_run_is_refused(checkpoint, rationales, tmp_path, capsys):
