@@ -36,7 +36,7 @@ def case_columns(rows: Sequence[Mapping[str, Any]], mode: str, *, images: bool) 
         rows: Case rows of this process, one per completion.
         mode: `train` or `eval`.
         images: with an `image` column, PNG bytes of the first image where the row's license is `OPEN`, else None. What
-            may not be shown leaves the row here, before the processes exchange anything.
+            may not be shown leaves the row here, before the processes exchange columns.
     """
     columns: dict[str, list[Any]] = {"mode": [mode] * len(rows)}
     columns.update((name, [row.get(name) for row in rows]) for name in ("case_id", "diagnosis"))

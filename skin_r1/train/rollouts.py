@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from trl import GRPOTrainer
+from trl.trainer.utils import strip_images_from_messages
 
 from skin_r1.errors import problem
 from skin_r1.models import vision_token_ids
@@ -100,6 +101,10 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
 
     Images. TRL empties vLLM's prefix cache after each weight sync but not its cache of image features, which are
     computed by the old vision tower (https://github.com/huggingface/trl/issues/7198). To go when TRL resets it.
+
+    Logs. TRL sends every prompt to all processes for its logs, and keeps it, with the images in it; its own table then
+    strips them. Here they are stripped as soon as the rewards have read the prompts. Not reported upstream yet
+    (docs/upstream.md). To go when TRL strips them first.
     """
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], Any, dict[str, Any]]:
@@ -119,6 +124,13 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         if self.use_vllm and self.vllm_mode == "colocate" and images is not None:
             prompt_ids = [self._short[tuple(ids)] for ids in prompt_ids]
         return super()._generate_single_turn(prompt_ids, images, *args, **kwargs)
+
+    def _calculate_rewards(self, inputs: list[dict[str, Any]], prompts: list[Any], *args: Any) -> torch.Tensor:
+        paid: torch.Tensor = super()._calculate_rewards(inputs, prompts, *args)  # [rows of all processes, rewards]
+        prompts[:] = map(
+            strip_images_from_messages, prompts
+        )  # the very list that TRL logs next, and uses for that alone
+        return paid
 
 
 def short_prompt_ids(processor: Any, prompts: Sequence[Any], template: dict[str, Any]) -> list[list[int]]:
@@ -144,9 +156,20 @@ def forget_image_features(generation: Any) -> None:
 
     Args:
         generation: `trl.generation.vllm_generation.VLLMGeneration`.
+
+    Raises:
+        UserError: the server has no such endpoint.
     """
     if generation.mode == "colocate":
         generation.llm.llm_engine.reset_encoder_cache()
     elif generation.accelerator.is_main_process:
         client = generation.vllm_client
-        client.session.post(f"{client.base_url}/reset_encoder_cache").raise_for_status()
+        answer = client.session.post(f"{client.base_url}/reset_encoder_cache")
+        if not answer.ok:
+            raise problem(
+                "the vLLM server cannot empty its cache of image features, which the old vision tower has made",
+                column="vllm_server_base_url",
+                found=f"{answer.url}: {answer.status_code} {answer.reason}",
+                allowed="a server in development mode",
+                next_step="VLLM_SERVER_DEV_MODE=1 vllm serve MODEL ...   (docs/rollouts.md has the whole command)",
+            )

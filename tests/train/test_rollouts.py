@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import socket
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from types import SimpleNamespace
 import httpx
 import pytest
 from transformers import AutoProcessor
+from trl.trainer import grpo_trainer
 
 from skin_r1.cli import main as skin_r1
 from skin_r1.errors import UserError
 from skin_r1.models import load
+from skin_r1.reading import message_text
 from skin_r1.train import rollouts
 from skin_r1.train.config import SkinGRPOConfig
 from skin_r1.train.parity import check_parity
@@ -182,6 +185,35 @@ def test_other_families_read_the_prompts_of_training(tmp_path):
         assert (prompt["expanded twice"] == prompt["training"]) == (prompt["images"] == 0), "TRL may be right by now"
 
 
+def test_images_are_not_sent_around_for_the_logs(corpus, checkpoint, tmp_path, monkeypatch):
+    sent, asked = [], []
+    gather = grpo_trainer.gather_object
+    monkeypatch.setattr(grpo_trainer, "gather_object", lambda objects: sent.append(objects) or gather(objects))
+    loaded = load(checkpoint, device="cpu")
+    config = SkinGRPOConfig(
+        output_dir=str(tmp_path),
+        use_cpu=True,
+        bf16=False,
+        max_steps=1,
+        per_device_train_batch_size=4,
+        num_generations=4,
+        max_completion_length=4,
+        save_strategy="no",
+    )
+    prepare(config, loaded.processor, loaded.model.config)
+    trainer = RolloutTrainer(
+        model=loaded.model,
+        args=config,
+        reward_funcs=[lambda prompts, **_: asked.extend(prompts) or [0.0, 1.0, 2.0, 3.0]],
+        train_dataset=training_rows(corpus, "all"),
+        processing_class=loaded.processor,
+    )
+    trainer.train()
+    assert b"PIL" in pickle.dumps(asked[0]) and b"PIL" not in pickle.dumps(sent)  # the rewards see the images
+    (kept,) = {message_text(prompt[-1]) for prompt in trainer._logs["prompt"]}
+    assert kept == message_text(asked[0][-1]) != ""
+
+
 @with_vllm
 @pytest.mark.pipeline
 def test_the_command_trains_with_vllm_and_records_the_parity(corpus, checkpoint, tmp_path):
@@ -240,6 +272,10 @@ def test_server_mode_agrees_but_cannot_take_weights_on_a_cpu(corpus, checkpoint,
     rows[0]["images"], rows[2]["images"] = [], rows[2]["images"] * 2
     parity = check_parity(trainer, rows)
     assert parity.mode == "server" and parity.gap_largest < TIGHT
+
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="VLLM_SERVER_DEV_MODE=1"):
+        patch.setattr(trainer.vllm_generation.vllm_client, "base_url", f"{url}/user")  # no development endpoint there
+        rollouts.forget_image_features(trainer.vllm_generation)
 
     monkeypatch.setattr(trainer, "vllm_mode", "colocate")  # short prompts are wrong here: TRL sends the features apart
     with pytest.raises(UserError, match="vLLM"):
