@@ -90,19 +90,25 @@ def check_parity(trainer: Any, rows: Any, *, count: int = 8, max_tokens: int = 6
     Raises:
         UserError: another prompt, a vision token sampled or not banned, a greedy token or a log-probability apart.
     """
-    picked = [rows[index] for index in range(0, len(rows), max(1, len(rows) // count))][:count]
+    spread = min(count, len(rows))
+    picked = [rows[index * len(rows) // spread] for index in range(spread)]
     prompts = [prepare_multimodal_messages(row["prompt"], images=row["images"]) for row in picked]
     banned = vision_token_ids(trainer.processing_class, trainer.model.config)
     dtype = working_dtype(trainer)
     sampled = turns(trainer, prompts, max_tokens)
     greedy = turns(trainer, prompts, max_tokens, temperature=0.0)
-    faults: list[UserError] = []
-    try:
-        parity = _compare(trainer, picked, prompts, sampled, greedy, banned, dtype)
-    except UserError as error:
-        faults.append(error)
-    for fault in gather_object(faults):  # one process that stopped alone would leave the others waiting
-        raise fault
+    faults: list[Exception] = []
+    # Gathered once for all rows: processes exchange nothing in the block, so that one may leave it before the others.
+    with trainer._dist.gather_params(list(trainer.model.parameters())):
+        try:
+            parity = _compare(trainer, picked, prompts, sampled, greedy, banned, dtype)
+        except Exception as error:  # of any kind: one process that stopped alone would leave the others waiting
+            faults.append(error)
+    told = gather_object([str(fault) for fault in faults])  # as text: not every exception can be sent
+    if faults:
+        raise faults[0]
+    if told:
+        raise UserError(told[0])
     return parity
 
 

@@ -63,7 +63,7 @@ def logits_before(trainer: Any, prompt: list[int], tokens: list[int], fields: Ma
     """Logits [tokens, vocabulary] of the trained model, each before its token: one forward pass, without dropout.
 
     Args:
-        trainer: a GRPO trainer.
+        trainer: a GRPO trainer; under ZeRO-3 with its parameters gathered, as `check_parity` does it.
         prompt: ids as the processor expands them.
         tokens: ids of the answer.
         fields: what else the processor made of this one prompt (pixel values, image grids, token types).
@@ -77,7 +77,7 @@ def logits_before(trainer: Any, prompt: list[int], tokens: list[int], fields: Ma
         inputs[name] = tensor
     model, was_training = trainer.model, trainer.model.training
     model.eval()
-    with torch.no_grad(), trainer.accelerator.autocast(), trainer._dist.gather_params(list(model.parameters())):
+    with torch.no_grad(), trainer.accelerator.autocast():
         logits = model(**{name: tensor.to(trainer.accelerator.device) for name, tensor in inputs.items()}).logits
     model.train(was_training)
     return logits[0, len(prompt) - 1 : -1].float().cpu()
