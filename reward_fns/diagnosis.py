@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from reward_fns.answers import Answer, Completion, answers
+from reward_fns.columns import diagnoses
 from skin_r1.ontology import load_ontology
 
 WRONG_MALIGNANCY_CAP = 0.25  # calling a melanoma a nevus is never nearly right
@@ -40,11 +41,14 @@ def diagnosis_reward(
         diagnosis: true slugs; None where the label does not resolve, which gives None.
         columns: not read.
 
+    Raises:
+        UserError: a true diagnosis is no slug of the ontology.
+
     >>> gold = '<think>seen</think>{"findings": [], "differential": [], "diagnosis": "melanoma", "malignancy": "malignant"}'
     >>> diagnosis_reward(completions=[gold, "melanoma"], diagnosis=["melanoma", "melanoma"])
     [1.0, 0.0]
     """
-    return [score(answer, truth) for answer, truth in zip(answers(completions), diagnosis, strict=True)]
+    return [score(answer, truth) for answer, truth in zip(answers(completions), diagnoses(diagnosis), strict=True)]
 
 
 def score(answer: Answer | None, truth: str | None) -> float | None:

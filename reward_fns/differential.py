@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from reward_fns.answers import Answer, Completion, answers
+from reward_fns.columns import diagnoses, lists
 from skin_r1.differentials import neighbors
 from skin_r1.reading import MAX_DIFFERENTIAL
 
@@ -18,7 +19,7 @@ def differential_reward(
     prompts: Sequence[Any] | None = None,
     completions: Sequence[Completion] = (),
     *,
-    differential: Sequence[Sequence[Mapping[str, Any]]],
+    differential: Sequence[Sequence[Mapping[str, Any]] | None],
     diagnosis: Sequence[str | None] | None = None,
     **columns: Any,
 ) -> list[float | None]:
@@ -32,10 +33,13 @@ def differential_reward(
 
     Returns:
         One value per completion in [0, 1]; None where the case has neither weights nor a diagnosis with look-alikes.
+
+    Raises:
+        UserError: a true diagnosis is no slug of the ontology.
     """
-    truths = diagnosis or [None] * len(completions)
+    truths = diagnoses(diagnosis or [None] * len(completions))
     paid: list[float | None] = []
-    for answer, own, truth in zip(answers(completions), differential, truths, strict=True):
+    for answer, own, truth in zip(answers(completions), lists(differential, 0), truths, strict=True):
         weights = _positive(own) or (ranked(truth) if truth is not None else {})
         paid.append(None if not weights else 0.0 if answer is None else _score(answer, weights))
     return paid

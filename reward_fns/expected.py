@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reward_fns.answers import Answer, Completion, answers
+from reward_fns.columns import diagnoses, lists
 from reward_fns.grounding import EXCLUDED_PENALTY, FREE_UNKNOWN, clashes
 from skin_r1.plausible import RARE, usual_findings
 
@@ -17,8 +18,8 @@ def expected_grounding_reward(
     *,
     diagnosis: Sequence[str | None],
     annotation: Sequence[str],
-    concepts_present: Sequence[Sequence[str]] | None = None,
-    concepts_absent: Sequence[Sequence[str]] | None = None,
+    concepts_present: Sequence[Sequence[str] | None] | None = None,
+    concepts_absent: Sequence[Sequence[str] | None] | None = None,
     **columns: Any,
 ) -> list[float | None]:
     """Share of the asserted findings that the case's own evidence allows; for cases that nobody annotated.
@@ -40,14 +41,16 @@ def expected_grounding_reward(
     Returns:
         One value per completion in [0, 1]. None where the case is annotated, or neither source knows anything of it; 0
         where the text does not parse or asserts no finding in both places.
+
+    Raises:
+        UserError: a true diagnosis is no slug of the ontology.
     """
-    nothing: list[Sequence[str]] = [()] * len(completions)
     rows = zip(
         answers(completions),
-        diagnosis,
+        diagnoses(diagnosis),
         annotation,
-        concepts_present or nothing,
-        concepts_absent or nothing,
+        lists(concepts_present, len(completions)),
+        lists(concepts_absent, len(completions)),
         strict=True,
     )
     paid: list[float | None] = []

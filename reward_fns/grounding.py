@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from reward_fns.answers import Answer, Completion, answers
+from reward_fns.columns import lists
 from reward_fns.diagnosis import diagnosis_reward
 from skin_r1.concepts import excluded_by
 
@@ -17,8 +18,8 @@ def grounding_reward(
     prompts: Sequence[Any] | None = None,
     completions: Sequence[Completion] = (),
     *,
-    concepts_present: Sequence[Sequence[str]],
-    concepts_absent: Sequence[Sequence[str]],
+    concepts_present: Sequence[Sequence[str] | None],
+    concepts_absent: Sequence[Sequence[str] | None],
     **columns: Any,
 ) -> list[float | None]:
     """Precision-weighted F of the asserted findings, less penalties for wrong and for incompatible ones.
@@ -45,7 +46,9 @@ def grounding_reward(
     """
     return [
         _score(answer, frozenset(present), frozenset(absent)) if present or absent else None
-        for answer, present, absent in zip(answers(completions), concepts_present, concepts_absent, strict=True)
+        for answer, present, absent in zip(
+            answers(completions), lists(concepts_present, 0), lists(concepts_absent, 0), strict=True
+        )
     ]
 
 
@@ -54,14 +57,17 @@ def gated_grounding_reward(
     completions: Sequence[Completion] = (),
     *,
     diagnosis: Sequence[str | None],
-    concepts_present: Sequence[Sequence[str]],
-    concepts_absent: Sequence[Sequence[str]],
+    concepts_present: Sequence[Sequence[str] | None],
+    concepts_absent: Sequence[Sequence[str] | None],
     **columns: Any,
 ) -> list[float | None]:
     """`grounding_reward` times the credit of the diagnosis: right grounds of a wrong diagnosis earn in proportion.
 
     Returns:
         One value per completion in [0, 1]; None where the case has no annotation or no diagnosis.
+
+    Raises:
+        UserError: a true diagnosis is no slug of the ontology.
     """
     grounds = grounding_reward(
         completions=completions, concepts_present=concepts_present, concepts_absent=concepts_absent

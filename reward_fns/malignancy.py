@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reward_fns.answers import Completion, answers
+from reward_fns.columns import malignancies
 
 # What is paid for saying b where a is true; anything else that differs is paid 0. Our weights: a missed malignancy costs
 # all, a false alarm four fifths, a grade too high or too low half, the wrong word for "no tumor that harms" half.
@@ -37,11 +38,14 @@ def malignancy_reward(
     Returns:
         One value per completion in [0, 1]; None where the case's malignancy is unknown.
 
+    Raises:
+        UserError: a true malignancy is none of the five.
+
     >>> malignancy_reward(completions=["benign"], malignancy=["benign"])
     [0.0]
     """
     paid: list[float | None] = []
-    for answer, truth in zip(answers(completions), malignancy, strict=True):
+    for answer, truth in zip(answers(completions), malignancies(malignancy), strict=True):
         if truth is None:
             paid.append(None)
         elif answer is None:

@@ -23,6 +23,7 @@ from skin_r1.case import load_corpus
 from skin_r1.cli import main as skin_r1
 from skin_r1.concepts import load_concepts
 from skin_r1.differentials import neighbors
+from skin_r1.errors import UserError
 from skin_r1.gold import gold_answer
 from skin_r1.ontology import load_ontology
 from skin_r1.reading import Reading, parse, render
@@ -86,6 +87,44 @@ def test_rows_without_the_fact_are_left_out():
     assert one(differential_reward, gold, differential=[]) is None
     assert one(expected_grounding_reward, gold, diagnosis=None, annotation="sparse") is None
     assert one(expected_grounding_reward, gold, diagnosis="melanoma", annotation="dense") is None
+
+
+def test_null_columns_of_a_plain_script_are_unknown():
+    gold, columns = say(findings=["ulcer"], think="An ulcer is seen."), {"annotation": "sparse", "diagnosis": None}
+    for nothing in (None, []):
+        assert one(differential_reward, gold, differential=nothing) is None
+        for reward in (grounding_reward, gated_grounding_reward, expected_grounding_reward):
+            assert one(reward, gold, concepts_present=nothing, concepts_absent=None, **columns) is None
+    assert one(grounding_reward, gold, concepts_present=["ulcer"], concepts_absent=None) == 1.0
+    assert one(grounding_reward, gold, concepts_present=None, concepts_absent=["ulcer"]) == 0.0
+    named = {**columns, "diagnosis": "melanoma"}
+    assert one(expected_grounding_reward, gold, concepts_present=None, concepts_absent=None, **named) > 0
+    assert one(differential_reward, gold, differential=None, diagnosis="melanoma") > 0
+
+
+@pytest.mark.parametrize(
+    "reward", [diagnosis_reward, gated_grounding_reward, expected_grounding_reward, differential_reward]
+)
+def test_a_label_that_is_no_slug_is_named(reward):
+    empty = {"concepts_present": ["ulcer"], "concepts_absent": [], "differential": [], "annotation": "sparse"}
+    with pytest.raises(UserError) as caught:
+        one(reward, say(), diagnosis="Melanoma", **empty)
+    for words in ("'diagnosis'", "'Melanoma'", "a slug of the ontology", "skin-r1 data resolve"):
+        assert words in str(caught.value)
+
+
+def test_a_malignancy_that_is_none_of_ours_is_named():
+    with pytest.raises(UserError) as caught:
+        one(malignancy_reward, say(), malignancy="Malignant")
+    for words in (
+        "'malignancy'",
+        "'Malignant'",
+        "benign, ",
+        "indeterminate",
+        "non-neoplastic",
+        "did you mean: malignant",
+    ):
+        assert words in str(caught.value)
 
 
 @pytest.mark.parametrize(
