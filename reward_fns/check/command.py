@@ -40,8 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = sample(load_corpus(options.corpus, options.split), rewards, options.limit)
     if not rows:
         raise UserError(f"no row of {options.corpus}/{options.split} has a diagnosis")
-    size = int(recipe.get("num_generations") or SIZE)
-    result = check(rows, rewards, weights, group_size=size, seed=options.seed)
+    result = check(rows, rewards, weights, group_size=recipe.get("num_generations") or SIZE, seed=options.seed)
     print(show(result))
     for note in result.notes:
         print(f"note: {note}")
@@ -91,5 +90,18 @@ def _recipe(path: Path) -> dict[str, Any]:
             column="reward_funcs",
             allowed="a list of import paths",
             found=content,
+        )
+    size, weights = content.get("num_generations"), content.get("reward_weights")
+    if size is not None and (type(size) is not int or size < 2):
+        raise problem(
+            "a group needs answers to compare",
+            file=path,
+            column="num_generations",
+            found=size,
+            allowed="a number from 2",
+        )
+    if weights is not None and not (isinstance(weights, list) and all(type(each) in (int, float) for each in weights)):
+        raise problem(
+            "the weights are no list of numbers", file=path, column="reward_weights", found=weights, allowed="[1, 0.2]"
         )
     return content

@@ -45,7 +45,7 @@ class Bound:
     Attributes:
         how: `most`: on no row more than `value`; `less`: on every row less than the gold answer; `mean`: on average less
             than the gold answer; `chance`: on average no more than `SLACK` above chance, nor than `value`; `gold`: on
-            every row as much as the gold answer.
+            every row as much as the gold answer. The bounds of averages are widened by three standard errors.
         value: of `most` and `chance`, in [0, 1].
         missed: of `most`, where the case is malignant or premalignant; `value` by default.
     """

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from math import sqrt
+from statistics import fmean, stdev
 
 from skin_r1.reward_check.bounds import BOUNDS, FORM, MARGIN, SLACK, Bound, Judges, answers_for, full_pay
 from skin_r1.reward_check.groups import SUM, Spread
@@ -11,6 +12,7 @@ from skin_r1.reward_check.pay import Paid
 from skin_r1.reward_check.scene import HARMFUL, Row
 
 EXACT = 1e-6
+ERRORS = 3.0  # standard errors of a mean by which it may pass its bound: one sample in a thousand does so by chance
 DULL = 0.5  # share of the simulated groups midway that may be paid alike before there is too little to learn from
 
 
@@ -98,6 +100,9 @@ def _broken(
         average, gold = fmean(value for _, value, _ in held), fmean(gold for _, _, gold in held)
         luck = chance if bound.how == "chance" else None
         most = gold - MARGIN if bound.how == "mean" else min(bound.value, 1.0 if luck is None else luck + SLACK)
+        excess = [value - paid if bound.how == "mean" else value for _, value, paid in held]
+        most += ERRORS * _standard_error(excess)
+        most = min(most, gold - EXACT) if bound.how == "mean" else most
         if average <= most:
             return None
         why = f"gold is {gold:.3f}" if luck is None else f"chance is {luck:.3f}"
@@ -115,6 +120,11 @@ def _broken(
             over += [(value - most, value, row)] if value > most + EXACT else []
     says = {"gold": "it says the same as gold", "less": "less than gold is right"}
     return _worst(name, kind, over, says.get(bound.how, f"at most {bound.value:g} is right"))
+
+
+def _standard_error(values: Sequence[float]) -> float:
+    """Of the mean of a sample; 0 for one row, whose spread is unknown."""
+    return stdev(values) / sqrt(len(values)) if len(values) > 1 else 0.0
 
 
 def _worst(name: str, kind: Kind, over: Sequence[tuple[float, float, Row]], right: str) -> Fault | None:

@@ -61,6 +61,14 @@ def test_our_rewards_are_fit_on_procedural_lesions(honest):
     assert all(mean(honest.paid[name][GOLD]) is not None for name in reward_fns.__all__)
 
 
+def test_no_small_sample_of_a_sound_corpus_is_refused_by_chance(tmp_path):
+    sizes = ["--dense", "90", "--sparse", "110", "--validation", "2", "--test", "2", "--image_size", "32"]
+    assert skin_r1(["phantom", "--out", str(tmp_path / "corpus"), *sizes]) == 0
+    table = sample(load_corpus(tmp_path / "corpus", "train"), OURS, 200)
+    drawn = [random.Random(seed).sample(table, 64) for seed in range(20)]
+    assert [str(fault) for part in drawn for fault in check(part, OURS).faults] == []
+
+
 def test_our_rewards_are_fit_on_real_lesions(real_data, tmp_path):
     """Every tenth row of PAD-UFES-20, built from its own files."""
     root = tmp_path / "pad"
@@ -380,6 +388,8 @@ def test_images_are_handed_over_only_where_a_reward_asks(corpus):
 
 
 GENEROUS = """
+NAME = "keen_reward"
+
 def keen_reward(completions, **columns):  # likes length, whatever is said
     texts = [c if isinstance(c, str) else c[0]["content"] for c in completions]
     return [min(1.0, len(t) / 2000) if "<think>" in t and t.count("<think>") == 1 else 0.0 for t in texts]
@@ -392,6 +402,8 @@ def sick_reward(completions, **columns):
 @pytest.fixture
 def command(corpus, tmp_path, monkeypatch):
     (tmp_path / "users_rewards.py").write_text(GENEROUS)
+    for key, value in {"size": "num_generations: abc", "weights": "reward_weights: 3"}.items():
+        (tmp_path / f"{key}.yaml").write_text(f"reward_funcs: [reward_fns.format_reward]\n{value}\n")
     monkeypatch.chdir(tmp_path)
     return partial(_run, ["rewards", "check", "--corpus", str(corpus)])
 
@@ -447,7 +459,11 @@ def test_the_command_takes_rewards_weights_and_group_size_from_a_recipe(command,
         (["--split", "nowhere"], "unknown split"),
         (["--reward_funcs", "users_rewards.kene_reward"], "keen_reward"),
         (["--reward_funcs", "users_rewards.sick_reward"], "ZeroDivisionError"),
+        (["--reward_funcs", "users_rewards.NAME"], "this is no function"),
+        (["--reward_funcs", "format_reward"], "for example reward_fns.format_reward"),
         (["--config", "none.yaml"], "no such recipe"),
+        (["--config", "size.yaml"], "num_generations"),
+        (["--config", "weights.yaml"], "reward_weights"),
         (["--config", "users_rewards.py"], "recipe"),
     ],
 )
