@@ -59,7 +59,15 @@ def test_preflight_alone_takes_no_step(corpus, checkpoint, tmp_path, capsys):
     for name in ("settings", "rewards on gold answers", "image tokens equal", "disk"):
         assert f"preflight: {name}" in said or name in said
     assert not (tmp_path / "dry" / "model.safetensors").exists()
-    other = ["--preflight_only", "true", "--reward_weights", "1", "1", "1", "1"]  # nothing was trained: nothing is mixed
+    other = [
+        "--preflight_only",
+        "true",
+        "--reward_weights",
+        "1",
+        "1",
+        "1",
+        "1",
+    ]  # nothing was trained: nothing is mixed
     assert grpo(corpus, checkpoint, tmp_path / "dry", *other) == 0
 
 
