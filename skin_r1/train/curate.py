@@ -26,9 +26,10 @@ from skin_r1.manifest import write_manifest
 from skin_r1.models import load
 from skin_r1.reading import ParseFailure, parse
 from skin_r1.recipe import read_recipe
+from skin_r1.reward_check.check import sample
+from skin_r1.reward_check.tells import check_gold
 from skin_r1.rewards import Reward, load_rewards
 from skin_r1.train.bands import KIND, SCHEMA, histogram, judged, summary_of
-from skin_r1.train.preflight import check_rewards
 from skin_r1.train.rows import training_rows
 from skin_r1.train.run import checkpoint_to_resume, fingerprint
 from skin_r1.train.sampling import sample_answers
@@ -221,7 +222,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = training_rows(Path(config.corpus), config.annotation)
     if config.limit is not None and config.limit < len(rows):
         rows = rows.select([index * len(rows) // config.limit for index in range(config.limit)])
-    check_rewards([reward], rows)
+    check_gold(reward, sample(rows, [reward], 32))
     sampling = {
         "model": fingerprint(config.model),
         "corpus": fingerprint(config.corpus),
