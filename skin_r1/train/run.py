@@ -90,13 +90,13 @@ def checkpoint_to_resume(output_dir: Path, identity: dict[str, Any]) -> str | No
     """The last whole checkpoint of this very run, or None for a fresh start.
 
     A run is known by its model, its data and its seed, written to `run.json` when it starts. A folder that holds no more than
-    that and a start model, as a preflight leaves it, may become another run's.
+    that, as a preflight leaves it, may become another run's; one with a start model made for this run may not.
 
     Raises:
         UserError: the folder holds a run with another identity.
     """
     marker = output_dir / "run.json"
-    if marker.is_file() and {path.name for path in output_dir.iterdir()} - {"run.json", "base", "start"}:
+    if marker.is_file() and {path.name for path in output_dir.iterdir()} - {"run.json"}:
         before = json.loads(marker.read_text())
         differing = sorted(key for key in identity if before.get(key) != identity[key])
         if differing:

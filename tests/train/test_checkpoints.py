@@ -5,6 +5,7 @@ import pytest
 from skin_r1.errors import UserError
 from skin_r1.train.checkpoints import SEAL, check_resumable, is_whole, last_whole, seal
 from skin_r1.train.config import SkinGRPOConfig, SkinSFTConfig
+from skin_r1.train.run import checkpoint_to_resume
 
 
 def checkpoint(folder, step, *, sealed=True):
@@ -84,3 +85,12 @@ def test_what_can_be_resumed_is_let_through(tmp_path):
     check_resumable(settings(SkinSFTConfig, tmp_path))
     check_resumable(settings(SkinGRPOConfig, tmp_path, beta=0.1))
     check_resumable(settings(SkinSFTConfig, tmp_path, logging_strategy="epoch", save_strategy="epoch"))
+
+
+def test_a_folder_is_another_runs_only_where_nothing_was_made_for_the_first(tmp_path):
+    assert checkpoint_to_resume(tmp_path, {"seed": 0}) is None
+    assert checkpoint_to_resume(tmp_path, {"seed": 1}) is None  # a preflight left run.json alone
+    (tmp_path / "start").mkdir()  # an adapter merged for seed 1 must not start another run
+    assert checkpoint_to_resume(tmp_path, {"seed": 1}) is None
+    with pytest.raises(UserError, match="another run"):
+        checkpoint_to_resume(tmp_path, {"seed": 0})
