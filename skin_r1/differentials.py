@@ -36,6 +36,16 @@ def neighbors(diagnosis: str) -> tuple[Edge, ...]:
     Raises:
         UserError: no such slug.
     """
+    check_slug(diagnosis)
+    return _edges().get(diagnosis, ())
+
+
+def check_slug(diagnosis: str) -> None:
+    """Refuse what is no diagnosis of the tree.
+
+    Raises:
+        UserError: no such slug.
+    """
     if diagnosis not in load_ontology().nodes:
         raise problem(
             "there is no such diagnosis",
@@ -43,7 +53,6 @@ def neighbors(diagnosis: str) -> tuple[Edge, ...]:
             allowed="a slug of the ontology",
             next_step="skin-r1 data resolve",
         )
-    return _edges().get(diagnosis, ())
 
 
 @cache

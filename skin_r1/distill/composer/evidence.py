@@ -12,11 +12,11 @@ from functools import cache, lru_cache
 from skin_r1.differentials import neighbors
 from skin_r1.distill.differential.graph import known, telling
 from skin_r1.ontology import load_ontology
+from skin_r1.plausible import LEAST_IMAGES
 from skin_r1.vocabulary import Expectation, concept_slug, expectations
 
 MOST = 0.5  # lowest plausible share of images from which a count says "most cases"
 SOME = 0.1  # and from which it says "part of the cases"
-LEAST_IMAGES = 10
 ABSENCE = 0.5  # an absence is taken for half of what a presence is worth: annotators overlook
 RIVALS = 4  # look-alikes of a case that trajectories choose from
 STRANGERS = 12  # diagnoses of other families that are tried

@@ -7,6 +7,7 @@ from typing import Any
 
 from skin_r1.concepts import concept_name, expectations, load_concepts
 from skin_r1.ontology import load_ontology
+from skin_r1.plausible import LEAST_IMAGES
 from skin_r1.reading import render
 
 # A small model reads one wording: every sampled synonym would be noise in the gradient of GRPO.
@@ -15,7 +16,6 @@ SEEN_NOTHING = "I see no marked finding."
 SUGGESTS = "This suggests {diagnosis}."
 AGAINST = "Less likely: {other}, which seldom shows {finding}."
 UNLIKELY = "Also possible: {other}."
-LEAST_IMAGES = 10  # annotated images of a diagnosis before its counts are used
 
 
 def compose_short(row: Mapping[str, Any], *, seed: int, order: str = "canonical") -> str:

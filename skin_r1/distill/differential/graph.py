@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import cache
 from math import log
 
-from skin_r1.errors import problem
+from skin_r1.differentials import check_slug
 from skin_r1.ontology import load_ontology
+from skin_r1.plausible import LEAST_IMAGES
 from skin_r1.rules import Role, Rule, load_rules, rules_of
 from skin_r1.vocabulary import expectations, load_concepts
 
-LEAST_IMAGES = 10  # annotated images of a diagnosis before its counts are used
 LEAST_STRENGTH = 0.25  # nats: odds shifted by a factor of 1.3; less is not worth a sentence
 RATES: Mapping[Role, float] = {"typical": 0.7, "supports": 0.4, "rare": 0.05, "excludes": 0.01}
 """The share of cases that a role is read as: "most" as 0.7, "not all" as 0.4, "seldom" as 0.05, "untenable" as 0.01."""
@@ -69,8 +69,8 @@ def telling(a: str, b: str) -> tuple[Telling, ...]:
     Raises:
         UserError: no such slug.
     """
-    _check(a)
-    _check(b)
+    check_slug(a)
+    check_slug(b)
     here, there = known(a), known(b)
     order = list(load_concepts())
     found: list[tuple[float, float, int, Telling]] = []
@@ -174,13 +174,3 @@ def known(diagnosis: str) -> Mapping[str, Known]:
 def _strongest(rules: tuple[Rule, ...]) -> Role | None:
     """The role that says most: `typical` before `supports`, `excludes` before `rare`."""
     return max((rule.role for rule in rules), key=lambda role: abs(log(RATES[role] / SILENT)), default=None)
-
-
-def _check(slug: str) -> None:
-    if slug not in load_ontology().nodes:
-        raise problem(
-            "there is no such diagnosis",
-            found=slug,
-            allowed="a slug of the ontology",
-            next_step="skin-r1 data resolve",
-        )
