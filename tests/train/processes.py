@@ -105,7 +105,7 @@ def _run(command, kill, world, deepspeed, answers):
         _arm(*kill)
     try:
         code = skin_r1(command)
-    except BaseException:
+    except BaseException:  # a forked child: whatever ends it belongs in its log, and its exit code must say so
         traceback.print_exc()
         code = 1
     print("processor seconds", time.process_time())
