@@ -30,8 +30,8 @@ import reward_fns
 from skin_r1.recipe import read_recipe
 from skin_r1.rewards import load_rewards
 from skin_r1.train.config import SkinGRPOConfig
-from skin_r1.train.rollouts import prepare
-from skin_r1.train.rows import training_rows
+from skin_r1.train.data.rows import training_rows
+from skin_r1.train.rollouts.boundary import prepare
 from skin_r1.train.run import load_for_training
 from skin_r1.train.trainer import SkinGRPOTrainer
 

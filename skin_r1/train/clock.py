@@ -28,7 +28,7 @@ class TimeLimit(TrainerCallback):  # type: ignore[misc]
         return self.before + self.now() - self.started
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps (`skin_r1.train.resume`)."""
+        """What a checkpoint keeps (`skin_r1.train.resume.exact`)."""
         return {"spent": self.spent()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 from trl import GRPOConfig, SFTConfig
 
-from skin_r1.train.bands import BANDS
-from skin_r1.train.parameters import Part
+from skin_r1.train.data.bands import BANDS
+from skin_r1.train.model.parameters import Part
 
 LOSSES = ("grpo", "dapo", "dr_grpo", "bnpo", "cispo", "sapo", "luspo", "vespo")  # of trl 1.16, which names them late
 

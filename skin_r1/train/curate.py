@@ -29,10 +29,10 @@ from skin_r1.recipe import read_recipe
 from skin_r1.reward_check.check import sample
 from skin_r1.reward_check.tells import check_gold
 from skin_r1.rewards import Reward, load_rewards
-from skin_r1.train.bands import KIND, SCHEMA, histogram, judged, summary_of
-from skin_r1.train.rows import training_rows
+from skin_r1.train.data.bands import KIND, SCHEMA, histogram, judged, summary_of
+from skin_r1.train.data.rows import training_rows
+from skin_r1.train.data.sampling import sample_answers
 from skin_r1.train.run import checkpoint_to_resume, fingerprint
-from skin_r1.train.sampling import sample_answers
 
 ABOUT = """Sample answers of a model to each training case and sort the cases by how many are right.
 

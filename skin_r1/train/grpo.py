@@ -15,14 +15,15 @@ from trl import ModelConfig, get_peft_config
 from skin_r1.errors import UserError
 from skin_r1.recipe import read_recipe
 from skin_r1.rewards import load_rewards
-from skin_r1.train.bands import Choice, read_summary
-from skin_r1.train.checkpoints import check_resumable
 from skin_r1.train.clock import TimeLimit
-from skin_r1.train.completions import CompletionsTable
 from skin_r1.train.config import SkinGRPOConfig
-from skin_r1.train.critic import criticize
-from skin_r1.train.lengths import drop_overlong
-from skin_r1.train.parity import check_parity
+from skin_r1.train.data.bands import Choice, read_summary
+from skin_r1.train.data.critic import criticize
+from skin_r1.train.data.lengths import drop_overlong
+from skin_r1.train.data.rows import check_generation_batch, rarity_factors, training_rows
+from skin_r1.train.model.start import start_folder
+from skin_r1.train.monitor.completions import CompletionsTable
+from skin_r1.train.monitor.watch import Watch
 from skin_r1.train.preflight import (
     check,
     check_disk,
@@ -33,12 +34,11 @@ from skin_r1.train.preflight import (
     check_template,
     show_parameters,
 )
-from skin_r1.train.rollouts import prepare
-from skin_r1.train.rows import check_generation_batch, rarity_factors, training_rows
+from skin_r1.train.resume.checkpoints import check_resumable
+from skin_r1.train.rollouts.boundary import prepare
+from skin_r1.train.rollouts.parity import check_parity
 from skin_r1.train.run import adapters_of, checkpoint_to_resume, fingerprint, finite_or_stop, load_for_training, save
-from skin_r1.train.start import start_folder
 from skin_r1.train.trainer import SkinGRPOTrainer
-from skin_r1.train.watch import Watch
 
 ABOUT = """Improve a model with GRPO: group-relative rewards on sparsely labelled cases.
 

@@ -16,7 +16,7 @@ from skin_r1.reading import ParseFailure, parse
 from skin_r1.reward_check.check import check as reward_check
 from skin_r1.reward_check.check import sample
 from skin_r1.rewards import Reward
-from skin_r1.train.parameters import parameter_table, size_of
+from skin_r1.train.model.parameters import parameter_table, size_of
 from skin_r1.train.run import whole_parameters
 
 REWARD_ROWS = 64  # on which the rewards are checked

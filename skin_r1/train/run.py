@@ -15,10 +15,10 @@ from trl import ModelConfig
 
 from skin_r1.errors import UserError, problem
 from skin_r1.manifest import sha256_file, write_manifest
-from skin_r1.train.checkpoints import last_whole
 from skin_r1.train.config import plain
-from skin_r1.train.parameters import freeze, language_lora_targets
-from skin_r1.train.quantize import quantization
+from skin_r1.train.model.parameters import freeze, language_lora_targets
+from skin_r1.train.model.quantize import quantization
+from skin_r1.train.resume.checkpoints import last_whole
 from skin_r1.whole import write_whole
 
 

@@ -13,10 +13,10 @@ from trl import ModelConfig, get_peft_config
 
 from skin_r1.errors import problem
 from skin_r1.recipe import read_recipe
-from skin_r1.train.checkpoints import check_resumable
 from skin_r1.train.clock import TimeLimit
 from skin_r1.train.config import SkinSFTConfig
-from skin_r1.train.lengths import drop_overlong
+from skin_r1.train.data.lengths import drop_overlong
+from skin_r1.train.model.start import start_folder
 from skin_r1.train.preflight import (
     check,
     check_completions,
@@ -26,8 +26,8 @@ from skin_r1.train.preflight import (
     check_template,
     show_parameters,
 )
+from skin_r1.train.resume.checkpoints import check_resumable
 from skin_r1.train.run import adapters_of, checkpoint_to_resume, fingerprint, finite_or_stop, load_for_training, save
-from skin_r1.train.start import start_folder
 from skin_r1.train.trainer import SkinSFTTrainer
 
 ABOUT = """Fine-tune a vision-language model on rationales that `skin-r1 distill` wrote.

@@ -8,11 +8,11 @@ from accelerate.utils import gather_object
 from trl import SFTTrainer
 from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
 
-from skin_r1.train.completions import case_columns
-from skin_r1.train.groups import group_metrics, zero_variance_share
-from skin_r1.train.parameters import parts_of, split_rates
-from skin_r1.train.resume import ExactResume
-from skin_r1.train.rollouts import RolloutTrainer
+from skin_r1.train.model.parameters import parts_of, split_rates
+from skin_r1.train.monitor.completions import case_columns
+from skin_r1.train.monitor.groups import group_metrics, zero_variance_share
+from skin_r1.train.resume.exact import ExactResume
+from skin_r1.train.rollouts.boundary import RolloutTrainer
 
 
 class PartRates:
@@ -58,7 +58,7 @@ class SkinGRPOTrainer(PartRates, ExactResume, RolloutTrainer):  # type: ignore[m
 
         Args:
             args, kwargs: of `trl.GRPOTrainer`.
-            rarity: diagnosis -> factor of its advantages (`skin_r1.train.rows.rarity_factors`); None scales nothing.
+            rarity: diagnosis -> factor of its advantages (`skin_r1.train.data.rows.rarity_factors`); None scales nothing.
         """
         self.rarity = rarity or {}
         super().__init__(*args, **kwargs)

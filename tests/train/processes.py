@@ -21,7 +21,8 @@ import torch
 import trl
 
 from skin_r1.cli import main as skin_r1
-from skin_r1.train import grpo, resume, run, sft  # noqa: F401 - the fork server is to know them
+from skin_r1.train import grpo, run, sft  # noqa: F401 - the fork server is to know them
+from skin_r1.train.resume import exact
 from tests.train.conftest import TINY
 from tests.train.on_gloo import use_gloo
 
@@ -168,11 +169,11 @@ def _arm(moment, number):
 
         torch.save = half
     elif moment == "unsealed":
-        seal = resume.seal
-        resume.seal = lambda folder: (die(), seal(folder))
+        seal = exact.seal
+        exact.seal = lambda folder: (die(), seal(folder))
     elif moment == "sealed":
-        rotate = resume.rotate_checkpoints
-        resume.rotate_checkpoints = lambda **more: (die(), rotate(**more))
+        rotate = exact.rotate_checkpoints
+        exact.rotate_checkpoints = lambda **more: (die(), rotate(**more))
     elif moment == "ending":
         run.write_manifest = lambda *args, **more: die()
     else:

@@ -10,7 +10,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from families import FAMILIES
+from tiny_processors import FAMILIES
 from PIL import Image
 from transformers import AutoProcessor
 from vllm import ModelRegistry
@@ -19,7 +19,7 @@ from vllm.multimodal import MULTIMODAL_REGISTRY
 from vllm.multimodal.processing.context import TimingContext
 from vllm.multimodal.processing.inputs import ProcessorInputs
 
-from skin_r1.train.rollouts import short_prompt_ids
+from skin_r1.train.rollouts.boundary import short_prompt_ids
 
 
 def vllm_processor(folder, module):

@@ -13,18 +13,18 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-import trl.generation.vllm_generation as boundary
+import trl.generation.vllm_generation as trl_vllm
 from PIL import ImageOps
 from trl import prepare_multimodal_messages
 
 from skin_r1.errors import UserError
 from skin_r1.models import Loaded, generate, load, vision_token_ids
 from skin_r1.rewards import load_rewards
-from skin_r1.train import rollouts
 from skin_r1.train.config import SkinGRPOConfig
-from skin_r1.train.parity import check_parity
-from skin_r1.train.rows import training_rows
-from skin_r1.train.turns import logits_before, turns
+from skin_r1.train.data.rows import training_rows
+from skin_r1.train.rollouts import boundary
+from skin_r1.train.rollouts.parity import check_parity
+from skin_r1.train.rollouts.turns import logits_before, turns
 
 REWARDS = ["reward_fns.format_reward", "reward_fns.diagnosis_reward", "reward_fns.grounding_reward"]
 
@@ -50,9 +50,9 @@ def build(corpus, model_path, out, **more):
         **more,
     )
     model = load(model_path, device="cpu")
-    rollouts.prepare(config, model.processor, model.model.config)
+    boundary.prepare(config, model.processor, model.model.config)
     rows = training_rows(Path(corpus), "all")
-    return rollouts.RolloutTrainer(
+    return boundary.RolloutTrainer(
         model=model.model, args=config, reward_funcs=[variety], train_dataset=rows, processing_class=model.processor
     )
 
@@ -113,17 +113,17 @@ def eager_for(trainer, token):
 
 
 corpus, checkpoint, out = sys.argv[1:]
-boundary.LLM = functools.partial(boundary.LLM, dtype="float32")
+trl_vllm.LLM = functools.partial(trl_vllm.LLM, dtype="float32")
 colocate = {"use_vllm": True, "vllm_gpu_memory_utilization": 0.05, "vllm_max_model_length": 256}
 trainer = build(corpus, checkpoint, out + ".run", **colocate)
 rows = with_images(trainer.train_dataset)
 facts = {"images": [len(row["images"]) for row in rows], "start": refused(trainer, rows), **rollout(trainer, rows)}
 
-right = rollouts.short_prompt_ids
-rollouts.short_prompt_ids = lambda processor, prompts, _: trainer_ids(prompts)  # what TRL hands over
-trainer_ids = lambda prompts: super(rollouts.RolloutTrainer, trainer)._tokenize_prompts(prompts)[0]  # noqa: E731
+right = boundary.short_prompt_ids
+boundary.short_prompt_ids = lambda processor, prompts, _: trainer_ids(prompts)  # what TRL hands over
+trainer_ids = lambda prompts: super(boundary.RolloutTrainer, trainer)._tokenize_prompts(prompts)[0]  # noqa: E731
 facts["expanded prompts"] = refused(trainer, rows)
-rollouts.short_prompt_ids = right
+boundary.short_prompt_ids = right
 
 before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
 trainer.train()
@@ -141,10 +141,10 @@ with torch.no_grad():
     for name, value in trainer.model.named_parameters():
         if "visual" in name:
             value.mul_(1.5)
-forget, rollouts.forget_image_features = rollouts.forget_image_features, lambda generation: None
+forget, boundary.forget_image_features = boundary.forget_image_features, lambda generation: None
 trainer._last_loaded_step = -1
 facts["old image features"] = refused(trainer, rows)
-rollouts.forget_image_features = forget
+boundary.forget_image_features = forget
 trainer._last_loaded_step = -1
 facts["new image features"] = refused(trainer, rows)
 

@@ -9,9 +9,9 @@ import pytest
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from skin_r1.errors import UserError
-from skin_r1.train.alarm_rules import RULES
-from skin_r1.train.alarms import Alarm, alarms, best_since, evaluations
-from skin_r1.train.watch import FILE, Watch
+from skin_r1.train.monitor.alarms import Alarm, alarms, best_since, evaluations
+from skin_r1.train.monitor.rules import RULES
+from skin_r1.train.monitor.watch import FILE, Watch
 
 SOUND = Path(__file__).with_name("sound_run.json")
 """log_history.json of `skin-r1 grpo --config recipes/tiny/grpo.yaml` over the demo's SFT model and a corpus of

@@ -3,8 +3,8 @@
 import pytest
 
 from skin_r1.errors import UserError
-from skin_r1.train.checkpoints import SEAL, check_resumable, is_whole, last_whole, seal
 from skin_r1.train.config import SkinGRPOConfig, SkinSFTConfig
+from skin_r1.train.resume.checkpoints import SEAL, check_resumable, is_whole, last_whole, seal
 from skin_r1.train.run import checkpoint_to_resume
 
 

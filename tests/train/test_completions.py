@@ -19,8 +19,8 @@ from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from skin_r1.case import load_corpus
 from skin_r1.errors import UserError
-from skin_r1.train.completions import OPEN, CompletionsTable, case_columns, read, table_of, write
-from skin_r1.train.groups import family_of
+from skin_r1.train.monitor.completions import OPEN, CompletionsTable, case_columns, read, table_of, write
+from skin_r1.train.monitor.groups import family_of
 from tests.train.conftest import ROOT, SMALL_GRPO, TINY
 
 PNG = b"\x89PNG\r\n"

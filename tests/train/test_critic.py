@@ -9,8 +9,8 @@ from skin_r1.case import load_corpus
 from skin_r1.cli import main as skin_r1
 from skin_r1.errors import UserError
 from skin_r1.phantom.main import PhantomRecipe, make_case
-from skin_r1.train.critic import SIDE, criticize, probabilities, train_critic
-from skin_r1.train.rows import training_rows
+from skin_r1.train.data.critic import SIDE, criticize, probabilities, train_critic
+from skin_r1.train.data.rows import training_rows
 from tests.train.conftest import SMALL_GRPO, TINY
 
 pytestmark = pytest.mark.pipeline
@@ -57,14 +57,14 @@ def test_the_seed_fixes_the_critic_and_unknown_labels_teach_nothing():
 
 
 def test_a_finding_that_fails_the_validation_split_stays_unknown(phantoms, monkeypatch):
-    monkeypatch.setattr("skin_r1.train.critic.WRONG", -1.0)  # nothing is good enough
+    monkeypatch.setattr("skin_r1.train.data.critic.WRONG", -1.0)  # nothing is good enough
     done = criticize(phantoms, training_rows(phantoms, "all"), steps=2, seed=0)
     assert done.facts["findings"] == [] and done.facts["left_out"]
     assert all(not row["concepts_present"] for row in done.rows if row["annotation"] == "sparse")
 
 
 def test_a_critic_that_is_sure_of_little_stays_silent(phantoms, monkeypatch, capsys):
-    monkeypatch.setattr("skin_r1.train.critic.LEAST_SURE", 1.01)
+    monkeypatch.setattr("skin_r1.train.data.critic.LEAST_SURE", 1.01)
     rows = training_rows(phantoms, "all")
     done = criticize(phantoms, rows, steps=2, seed=0)
     assert done.facts["used"] is False and "stays silent" in capsys.readouterr().out

@@ -23,12 +23,12 @@ from skin_r1.gold import gold_answer
 from skin_r1.recipe import read_recipe
 from skin_r1.tiny import build_tiny
 from skin_r1.train import curate
-from skin_r1.train.bands import Choice, band_of, chosen_cases, histogram, judged, silent_kind, summary_of, wilson
 from skin_r1.train.config import SkinGRPOConfig
 from skin_r1.train.curate import CurateConfig, read_parts
-from skin_r1.train.rows import check_generation_batch, training_rows
+from skin_r1.train.data.bands import Choice, band_of, chosen_cases, histogram, judged, silent_kind, summary_of, wilson
+from skin_r1.train.data.rows import check_generation_batch, training_rows
+from skin_r1.train.data.sampling import CaseNoise, case_seed
 from skin_r1.train.run import fingerprint
-from skin_r1.train.sampling import CaseNoise, case_seed
 from tests.train.conftest import ROOT, SMALL_GRPO, TINY
 
 REWARD = "tests.train.test_curate.length_reward"

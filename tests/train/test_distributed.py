@@ -8,8 +8,8 @@ import torch
 from deepspeed.utils.zero_to_fp32 import get_fp32_state_dict_from_zero_checkpoint
 
 from skin_r1.models import load
-from skin_r1.train.rows import training_rows
-from skin_r1.train.sampling import sample_answers
+from skin_r1.train.data.rows import training_rows
+from skin_r1.train.data.sampling import sample_answers
 from tests.train.conftest import ROOT, TINY
 from tests.train.on_gloo import environment
 from tests.train.processes import speaker, together

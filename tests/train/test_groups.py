@@ -7,7 +7,7 @@ import torch
 from trl.trainer.utils import nanstd
 
 from skin_r1.taxonomy import load_ontology
-from skin_r1.train.groups import family_of, group_metrics, zero_variance_share
+from skin_r1.train.monitor.groups import family_of, group_metrics, zero_variance_share
 
 NAN = math.nan
 

@@ -10,7 +10,7 @@ import json
 import pytest
 from safetensors.torch import load_file
 
-from skin_r1.train import completions
+from skin_r1.train.monitor import completions
 from tests.train.conftest import TINY
 from tests.train.processes import finish, speaker, start, together
 

@@ -7,8 +7,8 @@ from trl import SFTConfig
 
 from skin_r1.cli import main as skin_r1
 from skin_r1.models import load
-from skin_r1.train.parameters import freeze, language_lora_targets, parameter_table, parts_of, split_rates
-from skin_r1.train.rows import MOST_RARITY, rarity_factors
+from skin_r1.train.data.rows import MOST_RARITY, rarity_factors
+from skin_r1.train.model.parameters import freeze, language_lora_targets, parameter_table, parts_of, split_rates
 from skin_r1.train.trainer import PartRates, SkinSFTTrainer
 from tests.train.conftest import SMALL_SFT, TINY
 
@@ -125,7 +125,7 @@ def test_qlora_trains_adapters_on_four_bits_and_leaves_the_vision_tower_whole(
     rationales, checkpoint, tmp_path, capsys
 ):
     pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed (pip install -e '.[qlora]')")
-    from skin_r1.train.quantize import whole_modules
+    from skin_r1.train.model.quantize import whole_modules
 
     assert whole_modules(str(checkpoint)) == ["lm_head", "model.visual", "model.visual.merger"]
     assert lora(rationales, checkpoint, tmp_path / "q", "--use_peft", "true") == 0

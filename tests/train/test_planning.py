@@ -31,7 +31,7 @@ from skin_r1.train.plan.memory import (
 from skin_r1.train.plan.model import measure
 from skin_r1.train.plan.run import Run, read_sharding
 from tests.train.conftest import ROOT, SMALL_SFT, TINY
-from tests.train.tiny_families import BUILDERS
+from tests.train.tiny_models import BUILDERS
 
 ACCELERATE = ROOT / "recipes" / "accelerate"
 PATTERN = r"^model\.language_model\..*\.(q|k|v|o|gate|up|down)_proj$"

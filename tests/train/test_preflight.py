@@ -11,7 +11,8 @@ from skin_r1.cli import main as skin_r1
 from skin_r1.errors import UserError
 from skin_r1.models import load, with_image_parts
 from skin_r1.train.config import SkinGRPOConfig
-from skin_r1.train.lengths import RowLength
+from skin_r1.train.data.lengths import RowLength
+from skin_r1.train.data.rows import training_rows
 from skin_r1.train.preflight import (
     batch_of,
     check_completions,
@@ -21,7 +22,6 @@ from skin_r1.train.preflight import (
     check_precision,
     check_template,
 )
-from skin_r1.train.rows import training_rows
 from skin_r1.train.sft import load_rationales
 from tests.train.conftest import SMALL_GRPO, SMALL_SFT, TINY
 

@@ -24,7 +24,7 @@ from skin_r1.train.plan.architecture import find_architecture
 from skin_r1.train.plan.main import main as plan
 from skin_r1.train.sft import load_rationales, texts
 from tests.train.conftest import ROOT
-from tests.train.tiny_families import BUILDERS
+from tests.train.tiny_models import BUILDERS
 
 HUB = {
     "qwen2_5_vl_7b": "Qwen/Qwen2.5-VL-7B-Instruct",

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from skin_r1.train import completions
-from skin_r1.train.checkpoints import last_whole
+from skin_r1.train.monitor import completions
+from skin_r1.train.resume.checkpoints import last_whole
 from tests.train.conftest import TINY
 from tests.train.processes import finish, speaker, start
 

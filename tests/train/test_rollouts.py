@@ -19,11 +19,11 @@ from skin_r1.cli import main as skin_r1
 from skin_r1.errors import UserError
 from skin_r1.models import load
 from skin_r1.reading import message_text
-from skin_r1.train import rollouts
 from skin_r1.train.config import SkinGRPOConfig
-from skin_r1.train.parity import check_parity
-from skin_r1.train.rollouts import RolloutTrainer, prepare, sampling_without
-from skin_r1.train.rows import training_rows
+from skin_r1.train.data.rows import training_rows
+from skin_r1.train.rollouts import boundary
+from skin_r1.train.rollouts.boundary import RolloutTrainer, prepare, sampling_without
+from skin_r1.train.rollouts.parity import check_parity
 from tests.train.conftest import ROOT, SMALL_GRPO, TINY
 
 with_vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vllm is not installed: make vllm")
@@ -115,8 +115,8 @@ def test_the_ban_is_written_for_the_sampler_that_reads_it():
 
 @pytest.mark.parametrize("use_vllm", [False, True])
 def test_every_vision_token_of_the_model_is_banned(checkpoint, tmp_path, monkeypatch, use_vllm):
-    monkeypatch.setattr(rollouts, "find_spec", lambda name: object())
-    monkeypatch.setattr(rollouts, "keep_weights_loadable_on_cpu", lambda: None)
+    monkeypatch.setattr(boundary, "find_spec", lambda name: object())
+    monkeypatch.setattr(boundary, "keep_weights_loadable_on_cpu", lambda: None)
     processor, model_config = AutoProcessor.from_pretrained(checkpoint), load(checkpoint, device="cpu").model.config
     config = SkinGRPOConfig(output_dir=str(tmp_path), use_vllm=use_vllm, use_cpu=True, bf16=False)
     prepare(config, processor, model_config)
@@ -126,7 +126,7 @@ def test_every_vision_token_of_the_model_is_banned(checkpoint, tmp_path, monkeyp
 
 
 def test_vllm_rollouts_without_vllm_are_refused(monkeypatch):
-    monkeypatch.setattr(rollouts, "find_spec", lambda name: None)
+    monkeypatch.setattr(boundary, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="make vllm"):
         prepare(SimpleNamespace(use_vllm=True), None, None)
 
@@ -275,7 +275,7 @@ def test_server_mode_agrees_but_cannot_take_weights_on_a_cpu(corpus, checkpoint,
 
     with monkeypatch.context() as patch, pytest.raises(UserError, match="VLLM_SERVER_DEV_MODE=1"):
         patch.setattr(trainer.vllm_generation.vllm_client, "base_url", f"{url}/user")  # no development endpoint there
-        rollouts.forget_image_features(trainer.vllm_generation)
+        boundary.forget_image_features(trainer.vllm_generation)
 
     monkeypatch.setattr(trainer, "vllm_mode", "colocate")  # short prompts are wrong here: TRL sends the features apart
     with pytest.raises(UserError, match="vLLM"):
@@ -283,7 +283,7 @@ def test_server_mode_agrees_but_cannot_take_weights_on_a_cpu(corpus, checkpoint,
 
 
 def test_the_command_says_how_to_get_vllm(corpus, checkpoint, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(rollouts, "find_spec", lambda name: None)
+    monkeypatch.setattr(boundary, "find_spec", lambda name: None)
     command = [
         "grpo",
         "--config",

@@ -7,7 +7,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from skin_r1.models import load
-from skin_r1.train.parameters import language_lora_targets
+from skin_r1.train.model.parameters import language_lora_targets
 from tests.train.conftest import ROOT, TINY
 from tests.train.on_gloo import environment
 from tests.train.processes import together

@@ -16,9 +16,9 @@ from skin_r1.errors import UserError
 from skin_r1.models import load
 from skin_r1.train import trainer as trainer_module
 from skin_r1.train.clock import TimeLimit
-from skin_r1.train.lengths import drop_overlong
+from skin_r1.train.data.lengths import drop_overlong
+from skin_r1.train.data.rows import training_rows
 from skin_r1.train.preflight import check_images, check_rewards
-from skin_r1.train.rows import training_rows
 from skin_r1.train.run import fingerprint
 from skin_r1.train.trainer import rows_with_signal
 from tests.train.conftest import ROOT, SMALL_GRPO, SMALL_SFT, TINY

@@ -12,7 +12,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.func import functional_call
 from transformers import AutoModelForImageTextToText
 
-from skin_r1.train.parameters import freeze, language_lora_targets, parts_of
+from skin_r1.train.model.parameters import freeze, language_lora_targets, parts_of
 from skin_r1.train.plan.architecture import Architecture
 
 PROBE_TOKENS = 256  # what autograd keeps is linear in the tokens: any number serves

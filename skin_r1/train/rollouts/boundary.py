@@ -1,7 +1,7 @@
 """The one boundary to vLLM for training: what TRL 1.16 and vLLM 0.30 get wrong about image prompts, mended here.
 
 Each mend names its upstream issue and the condition under which it goes. docs/upstream.md has a reproduction of each,
-docs/rollouts.md says how to use rollouts by vLLM; `skin_r1.train.parity` refuses to train where they are wrong.
+docs/rollouts.md says how to use rollouts by vLLM; `skin_r1.train.rollouts.parity` refuses to train where they are wrong.
 """
 
 import os

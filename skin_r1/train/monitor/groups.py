@@ -9,7 +9,7 @@ from torch import Tensor
 
 from skin_r1.distill.composer.plan import band
 from skin_r1.taxonomy import load_ontology
-from skin_r1.train.bands import SAME
+from skin_r1.train.data.bands import SAME
 
 LEAST = 8
 """Completions that a reward must have spoken on for a group's mean to be told. A mean over 8 values in [0, 1] has a

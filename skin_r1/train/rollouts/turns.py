@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from accelerate.utils import gather_object
 
-from skin_r1.train.rollouts import BAN
+from skin_r1.train.rollouts.boundary import BAN
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from datasets import Dataset
 from skin_r1.case import load_corpus
 from skin_r1.errors import problem
 from skin_r1.reading import messages_for
-from skin_r1.train.bands import Choice, chosen_cases
+from skin_r1.train.data.bands import Choice, chosen_cases
 
 MOST_RARITY = 4.0
 

@@ -143,7 +143,7 @@ def alarms(history: Sequence[Entry], rules: Sequence[Rule]) -> list[Alarm]:
 
     Args:
         history: `trainer.state.log_history`: training logs, evaluations and a summary, in order.
-        rules: such as `skin_r1.train.alarm_rules.RULES`.
+        rules: such as `skin_r1.train.monitor.rules.RULES`.
     """
     if not history or not {"loss", "eval_loss"} & history[-1].keys():
         return []

@@ -15,8 +15,8 @@ from trl import prepare_multimodal_messages
 
 from skin_r1.errors import UserError, problem
 from skin_r1.models import vision_token_ids
-from skin_r1.train.rollouts import BAN
-from skin_r1.train.turns import Turn, logits_before, turns, without, working_dtype
+from skin_r1.train.rollouts.boundary import BAN
+from skin_r1.train.rollouts.turns import Turn, logits_before, turns, without, working_dtype
 
 
 @dataclass(frozen=True)

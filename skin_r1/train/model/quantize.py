@@ -8,7 +8,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText
 from trl import ModelConfig, get_quantization_config
 
 from skin_r1.errors import problem
-from skin_r1.train.parameters import name_of, projectors
+from skin_r1.train.model.parameters import name_of, projectors
 
 
 def quantization(model_args: ModelConfig, config: Any) -> Any:

@@ -19,7 +19,7 @@ from transformers import TrainerCallback
 
 from skin_r1.errors import problem
 from skin_r1.reading import message_text
-from skin_r1.train.groups import family_of
+from skin_r1.train.monitor.groups import family_of
 from skin_r1.whole import write_whole
 
 FOLDER = "completions"

@@ -1,6 +1,6 @@
 """The alarms of GRPO: what each looks at, from where its threshold comes, and what to do when it is raised."""
 
-from skin_r1.train.alarms import (
+from skin_r1.train.monitor.alarms import (
     Rule,
     fall_twice_while_paid,
     fall_while_paid,
@@ -11,7 +11,7 @@ from skin_r1.train.alarms import (
 )
 
 GOODHART = (
-    "keep the last checkpoint from before the rise; read the best paid completions (skin_r1.train.completions.read); "
+    "keep the last checkpoint from before the rise; read the best paid completions (skin_r1.train.monitor.completions.read); "
     "`skin-r1 rewards check` the reward that rises; lower its weight, or raise beta"
 )
 

@@ -26,7 +26,7 @@ from transformers.trainer_utils import rotate_checkpoints
 from trl.trainer.utils import strip_images_from_messages
 
 from skin_r1.errors import problem
-from skin_r1.train.checkpoints import seal
+from skin_r1.train.resume.checkpoints import seal
 
 PLAIN = ("_tr_loss", "_total_loss_scalar", "_globalstep_last_logged", "_total_train_tokens", "_step")
 """Attributes of the trainers that are numbers or tensors of one number."""

@@ -8,8 +8,8 @@ from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback
 
 from skin_r1.errors import problem
-from skin_r1.train.alarm_rules import RULES
-from skin_r1.train.alarms import Alarm, alarms, best_since
+from skin_r1.train.monitor.alarms import Alarm, alarms, best_since
+from skin_r1.train.monitor.rules import RULES
 from skin_r1.whole import write_whole
 
 FILE = "alarms.jsonl"

@@ -1,0 +1,1 @@
+"""What a person watches while GRPO runs: alarms, metrics of groups, completions."""

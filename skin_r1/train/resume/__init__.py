@@ -1,0 +1,1 @@
+"""A killed run goes on to the bit."""

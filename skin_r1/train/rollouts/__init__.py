@@ -1,0 +1,1 @@
+"""Answers by vLLM during training, and the proof that they come from the model that is trained."""
