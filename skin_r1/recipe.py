@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,29 @@ def read_recipe(classes: Sequence[Any], argv: Sequence[str] | None, *, prog: str
     recipe = _recipe_path(arguments)
     if recipe is not None:
         _check_keys(recipe, classes)
-    parser = TrlParser(dataclass_types=list(classes), prog=prog, description=about)
+    parser = TrlParser(dataclass_types=list(classes), prog=prog, description=about, allow_abbrev=False)
+    _check_options(arguments, [*parser._option_string_actions, "--config"], prog)
     try:
         return tuple(parser.parse_args_and_config(args=arguments))
     except ValueError as error:
         raise problem(
             "the recipe's values do not fit together", file=recipe, found=str(error), next_step=f"{prog} --help"
         ) from error
+
+
+def _check_options(arguments: Sequence[str], known: Sequence[str], prog: str) -> None:
+    for argument in arguments:
+        option = argument.partition("=")[0]
+        if option.startswith("--") and option not in known:
+            raise problem(
+                "unknown option", found=option, allowed=_near(option, known), next_step=f"mend it, or see {prog} --help"
+            )
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    # The trainers have about 200 keys: listing them all would bury the answer.
+    near = get_close_matches(word, known, n=3)
+    return f"did you mean {', '.join(near)}?" if near else f"one of {len(known)}; see --help"
 
 
 def _recipe_path(arguments: list[str]) -> Path | None:
@@ -62,17 +79,13 @@ def _check_keys(recipe: Path, classes: Sequence[Any]) -> None:
     allowed = sorted({field.name for cls in classes for field in fields(cls) if field.init} | {"env"})
     for key in content:
         if key not in allowed:
-            # The trainers have about 200 keys: listing them all would bury the answer.
-            from difflib import get_close_matches
-
-            near = get_close_matches(str(key), allowed, n=3)
             raise problem(
                 "unknown key in a recipe",
                 file=recipe,
                 row=_line_of(recipe, str(key)),
                 column=str(key),
                 found=key,
-                allowed=f"did you mean {', '.join(near)}?" if near else f"one of {len(allowed)} keys; see --help",
+                allowed=_near(str(key), allowed),
                 next_step="mend or remove the key",
             )
 

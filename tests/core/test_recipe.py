@@ -63,8 +63,9 @@ def test_what_is_no_recipe_is_refused(tmp_path, text, says):
 def test_a_missing_recipe_and_an_unknown_option_are_refused(tmp_path):
     with pytest.raises(UserError, match="no such recipe"):
         read_recipe((Toy,), ["--config", str(tmp_path / "none.yaml")], prog="toy", about="toy")
-    with pytest.raises(UserError):
-        read_recipe((Toy,), ["--stepps", "1"], prog="toy", about="toy")
+    for mistyped in (["--stepps", "1"], ["--stepps=1"], ["--step", "1"]):
+        with pytest.raises(UserError, match=r"did you mean --steps"):
+            read_recipe((Toy,), mistyped, prog="toy", about="toy")
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -151,7 +151,9 @@ def test_the_summary_at_the_end_and_an_empty_history_raise_none():
 def test_the_best_value_of_a_metric_and_the_logs_since():
     history = [{"step": at, "reward": value, "loss": -value} for at, value in enumerate([1.0, 3.0, 2.0, 3.0])]
     assert best_since(history, "reward") == (3.0, 1, 2)
-    assert best_since(history, "loss") == (-3.0, 1, 2)  # less is better
+    for metric in ("loss", "eval_loss", "kl", "completions/clipped_ratio", "groups/zero_std"):  # less is better
+        falling = [{"step": entry["step"], metric: entry["loss"]} for entry in history]
+        assert best_since(falling, metric) == (-3.0, 1, 2)
     assert best_since([*history, {"step": 4, "reward": None}, {"step": 5, "reward": math.nan}], "reward")[2] == 2
     assert best_since(history, "eval_reward") is None
 

@@ -15,6 +15,7 @@ Measure = Callable[[Sequence[Entry], int, str], float | None]
 
 START = 3  # first logs of a run, whose mean is its start
 HALF = 5  # logs; a trend is the mean of the last five against that of the five before
+LESS_IS_BETTER = ("loss", "kl", "clipped_ratio", "clip_ratio", "zero_std", "zero_variance", "grad_norm", "step_time")
 CLEAR = 3.0  # standard errors between two means that noise alone hardly brings about
 
 
@@ -180,11 +181,11 @@ def evaluations(history: Sequence[Entry]) -> list[Entry]:
 def best_since(history: Sequence[Entry], metric: str) -> tuple[float, int, int] | None:
     """Best value of a metric, its step, and how many logs of it have passed since; None before the first.
 
-    More is better, but less for a metric whose name ends in `loss`. An equal value is no improvement.
+    More is better, but less for a metric whose name holds one of `LESS_IS_BETTER`. An equal value is no improvement.
     """
     logged = [entry for entry in history if entry.get(metric) is not None and math.isfinite(entry[metric])]
     if not logged:
         return None
-    sign = -1 if metric.endswith("loss") else 1
+    sign = -1 if any(word in metric for word in LESS_IS_BETTER) else 1
     best = max(range(len(logged)), key=lambda at: (sign * logged[at][metric], -at))
     return float(logged[best][metric]), int(logged[best]["step"]), len(logged) - 1 - best
