@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.grounding import check_findings, think_findings
+from eval.findings import check_findings, think_findings
 from eval.predictions import Prediction
 from skin_r1.errors import problem
 from skin_r1.ontology import load_ontology
@@ -27,7 +27,7 @@ class CaseScore:
         credit: 1 exact, 0.5 sibling, parent or child, 0.25 same grandparent, 0 else; None without a true diagnosis.
         malignancy, predicted_malignancy: true and said.
         dense: the findings of this case are annotated.
-        supported, contradicted, unknown, missed: see `eval.grounding.FindingCheck`; empty unless dense.
+        supported, contradicted, unknown, missed: see `eval.findings.FindingCheck`; empty unless dense.
         absent: concepts annotated absent; empty unless dense.
         asserted: concepts that the answer asserts; each once.
         unnamed: asserted findings that are in no vocabulary of ours, as written.

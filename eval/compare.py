@@ -41,9 +41,9 @@ def compare(a: Path, b: Path, *, seed: int = 0, bootstrap: int = 2000) -> dict[s
     """
     import numpy as np
 
-    from eval.bootstrap import resample
     from eval.cases import read_scores
     from eval.metrics import build_metrics
+    from eval.statistics.bootstrap import resample
 
     first, second = read_scores(a), read_scores(b)
     _same_cases(first, second, a, b)
@@ -110,11 +110,11 @@ def difference_table(result: dict[str, Any]) -> str:
     lines = [f"  {'':<40} {'A':>7} {'B':>7} {'B - A':>8}  95 % interval"]
     for key, row in result["metrics"].items():
         if row["low"] is None:
-            lines.append(f"  {NAMES[key]:<40} {'undefined':>7}")
+            lines.append(f"  {NAMES[key].title:<40} {'undefined':>7}")
             continue
         star = "*" if row["low"] > 0 or row["high"] < 0 else ""
         lines.append(
-            f"  {NAMES[key]:<40} {row['a']:>7.3f} {row['b']:>7.3f} {row['difference']:>+8.3f}  "
+            f"  {NAMES[key].title:<40} {row['a']:>7.3f} {row['b']:>7.3f} {row['difference']:>+8.3f}  "
             f"[{row['low']:+.3f}, {row['high']:+.3f}] {star}"
         )
     test = result["mcnemar"]

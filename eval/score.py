@@ -47,11 +47,11 @@ def score_predictions(
     Raises:
         UserError: the predictions do not fit the split, or `out` may not be written.
     """
-    from eval.bootstrap import estimate
     from eval.cases import score_case, write_scores
     from eval.metrics import build_metrics
     from eval.predictions import match, read_meta, read_predictions
-    from eval.report import write_report
+    from eval.report.page import write_report
+    from eval.statistics.bootstrap import estimate
     from skin_r1.case import load_corpus
     from skin_r1.manifest import write_manifest
     from skin_r1.whole import whole_folder
@@ -125,7 +125,7 @@ def metric_table(summary: dict[str, Any]) -> str:
     for key, found in summary["metrics"].items():
         value = "undefined (no case)" if found["value"] is None else f"{found['value']:.3f}"
         span = "" if found["low"] is None else f"[{found['low']:.3f}, {found['high']:.3f}]"
-        lines.append(f"  {NAMES[key]:<40} {value:>6} {span:<16} n = {found['n']}")
+        lines.append(f"  {NAMES[key].title:<40} {value:>6} {span:<16} n = {found['n']}")
     return "\n".join(lines)
 
 

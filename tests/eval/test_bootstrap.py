@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from eval.bootstrap import estimate, resample, weights
 from eval.metrics import build_metrics
+from eval.statistics.bootstrap import estimate, resample, weights
 
 
 def test_the_same_seed_gives_the_same_interval(scored):

@@ -10,8 +10,8 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from tiny_processors import FAMILIES
 from PIL import Image
+from tiny_processors import FAMILIES
 from transformers import AutoProcessor
 from vllm import ModelRegistry
 from vllm.config import ModelConfig

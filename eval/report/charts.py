@@ -1,6 +1,6 @@
 """Charts as inline SVG: no script, no font, no network; they print and they scale.
 
-Colors are CSS classes of report.html.j2, so that one sheet rules screen, dark mode and print.
+Colors are CSS classes of page.html.j2, so that one sheet rules screen, dark mode and print.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from eval.cases import CaseScore
-from eval.metrics import LOWER_IS_BETTER, NAMES
+from eval.metrics import NAMES
 from skin_r1.ontology import load_ontology
 
 ROW = 26
@@ -33,11 +33,11 @@ def forest(metrics: dict[str, dict[str, Any]]) -> str:
         parts.append(f'<text class="tick" x="{x}" y="{height - 8}" text-anchor="middle">{tick:g}</text>')
     for row, (key, found) in enumerate(shown):
         y = 18 + ROW * row
-        kind = "bad" if key in LOWER_IS_BETTER else "good"
-        arrow = " (lower is better)" if key in LOWER_IS_BETTER else ""
+        kind = "bad" if NAMES[key].lower_is_better else "good"
+        arrow = " (lower is better)" if NAMES[key].lower_is_better else ""
         x = LABEL + AXIS * found["value"]
         parts.append(
-            f'<text class="name" x="{LABEL - 14}" y="{y + 4}" text-anchor="end">{escape(NAMES[key])}{arrow}</text>'
+            f'<text class="name" x="{LABEL - 14}" y="{y + 4}" text-anchor="end">{escape(NAMES[key].title)}{arrow}</text>'
         )
         text = f"{found['value']:.3f}"
         if found["low"] is not None:

@@ -3,8 +3,10 @@
 Source: Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapter 13 (percentile interval); Field & Welsh,
 J. R. Stat. Soc. B 69 (2007) 369-390 (bootstrapping clustered data by drawing clusters).
 
-Every metric here is a function of sums over cases. One resample is then one row of integer weights per group, and all
-resamples of all metrics are one matrix product.
+A resample is a row of integer weights, one per group. A metric that is a function of sums over cases (`Metric`) needs
+only the groups' sums, so all its resamples are one matrix product. A metric that ranks cases (`Ranked`, such as the
+area under a ROC curve) gets the weights of the cases themselves. Both are drawn on the same resamples, so differences
+between them are paired.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 CHUNK = 256  # resamples held in memory at once
 
 
@@ -32,11 +35,47 @@ class Metric:
     name: str
     totals: Floats
     reduce: Callable[[Floats], Floats]
-    applies: NDArray[np.bool_]
+    applies: Mask
 
     def value(self) -> float:
         """The metric on all cases; NaN where undefined."""
         return float(self.reduce(self.totals.sum(axis=0)))
+
+    def within(self, cases: Mask) -> "Metric":
+        """The same metric over some of the cases only."""
+        return Metric(self.name, self.totals * cases[:, None], self.reduce, self.applies & cases)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A number that depends on how cases stand to each other, not on sums alone.
+
+    Attributes:
+        name: key in summary.json.
+        statistic: weights of the cases that apply [resamples, applying cases], counts of 0 or more -> metric [resamples]; NaN
+            where undefined. A weight of 2 is the case twice.
+        applies: [cases], the cases that the metric is about.
+    """
+
+    name: str
+    statistic: Callable[[Floats], Floats]
+    applies: Mask
+
+    def value(self) -> float:
+        """The metric on all cases; NaN where undefined."""
+        return float(self.statistic(np.ones((1, int(self.applies.sum()))))[0]) if self.applies.any() else float("nan")
+
+    def within(self, cases: Mask) -> "Ranked":
+        """The same metric over some of the cases only."""
+        chosen = cases[self.applies]
+        return Ranked(self.name, lambda weights: self.statistic(_spread(weights, chosen)), self.applies & cases)
+
+
+def _spread(weights: Floats, chosen: Mask) -> Floats:
+    """Weights of the chosen cases among all that the metric was built on; the others weigh nothing."""
+    full = np.zeros((len(weights), len(chosen)))
+    full[:, chosen] = weights
+    return full
 
 
 class Estimate(NamedTuple):
@@ -62,7 +101,7 @@ def weights(groups: int, *, seed: int, resamples: int) -> Iterator[Floats]:
         yield rng.multinomial(groups, np.full(groups, 1 / groups), size=rows).astype(np.float64)
 
 
-def resample(metrics: Sequence[Metric], groups: Sequence[str], *, seed: int, resamples: int) -> Floats:
+def resample(metrics: Sequence[Metric | Ranked], groups: Sequence[str], *, seed: int, resamples: int) -> Floats:
     """All metrics on the same resamples, so that differences between them are paired.
 
     Args:
@@ -75,22 +114,28 @@ def resample(metrics: Sequence[Metric], groups: Sequence[str], *, seed: int, res
         [metrics, resamples]; NaN where a resample leaves a metric undefined.
     """
     names, member = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
-    sums = [_by_group(metric.totals, member, len(names)) for metric in metrics]
+    draw = [_drawn(metric, member, len(names)) for metric in metrics]
     columns = [
-        np.stack([metric.reduce(drawn @ total) for metric, total in zip(metrics, sums, strict=True)])
-        for drawn in weights(len(names), seed=seed, resamples=resamples)
+        np.stack([values(drawn) for values in draw]) for drawn in weights(len(names), seed=seed, resamples=resamples)
     ]
     return np.concatenate(columns, axis=1)
 
 
-def _by_group(totals: Floats, member: NDArray[np.intp], groups: int) -> Floats:
-    summed = np.zeros((groups, totals.shape[1]))
-    np.add.at(summed, member, totals)
-    return summed
+def _drawn(metric: Metric | Ranked, member: NDArray[np.intp], groups: int) -> Callable[[Floats], Floats]:
+    """How often each group is drawn [resamples, groups] -> the metric [resamples]."""
+    own = member[metric.applies]
+    if isinstance(metric, Ranked):
+        if not len(own):
+            return lambda drawn: np.full(len(drawn), np.nan)
+        return lambda drawn: metric.statistic(drawn[:, own])
+    summed = np.zeros((groups, metric.totals.shape[1]))
+    np.add.at(summed, member, metric.totals)
+    held = np.unique(own)  # a metric of a few groups costs a few groups
+    return lambda drawn: metric.reduce(drawn[:, held] @ summed[held])
 
 
 def estimate(
-    metrics: Sequence[Metric], groups: Sequence[str], *, seed: int, resamples: int, level: float = 0.95
+    metrics: Sequence[Metric | Ranked], groups: Sequence[str], *, seed: int, resamples: int, level: float = 0.95
 ) -> dict[str, Estimate]:
     """Each metric with its percentile interval; see `Estimate` for what is undefined.
 

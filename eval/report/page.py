@@ -12,10 +12,10 @@ from markupsafe import Markup
 from sklearn.metrics import precision_recall_fscore_support
 
 from eval.cases import CaseScore
-from eval.charts import confusion, forest
-from eval.grounding import FindingCheck, per_finding
-from eval.metrics import DEFINITIONS, LOWER_IS_BETTER, NAMES
+from eval.findings import FindingCheck, per_finding
+from eval.metrics import NAMES
 from eval.predictions import Prediction
+from eval.report.charts import confusion, forest
 from skin_r1.concepts import load_concepts
 from skin_r1.ontology import load_ontology
 from skin_r1.reading import ParseFailure, parse
@@ -57,12 +57,10 @@ def write_report(
         loader=jinja2.FileSystemLoader(here), autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
     )
     dense = [score for score in scores if score.dense]
-    page = environment.get_template("report.html.j2").render(
+    page = environment.get_template("page.html.j2").render(
         summary=summary,
         manifest=json.dumps(manifest, indent=2, ensure_ascii=False),
         names=NAMES,
-        definitions=DEFINITIONS,
-        lower=LOWER_IS_BETTER,
         headlines=HEADLINES,
         forest=Markup(forest(summary["metrics"])),
         confusion=Markup(confusion(scores)) if any(score.diagnosis for score in scores) else None,

@@ -1,0 +1,25 @@
+"""Can the answer be read, and does its reasoning say what its findings say?"""
+
+from collections.abc import Sequence
+
+from eval.cases import CaseScore
+from eval.metrics.sums import Described, share
+from eval.statistics.bootstrap import Metric
+
+NAMES = {
+    "think_agreement": Described(
+        "Reasoning agrees with answer", "concepts in both reasoning and answer, of those in either"
+    ),
+    "parse_failure_rate": Described("Parse failures", "completions that are not an answer", lower_is_better=True),
+}
+
+
+def form(scores: Sequence[CaseScore]) -> list[Metric]:
+    """The metrics of `NAMES` on these cases."""
+    both = [float(len({*s.think} & {*s.asserted})) for s in scores]
+    either = [float(len({*s.think} | {*s.asserted})) for s in scores]
+    failed = [float(s.failure is not None) for s in scores]
+    return [
+        share("think_agreement", both, either, [s.failure is None for s in scores]),
+        share("parse_failure_rate", failed, [1.0] * len(scores), [True] * len(scores)),
+    ]
