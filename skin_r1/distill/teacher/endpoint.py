@@ -11,7 +11,12 @@ __all__ = ["Limits", "Reply", "Request", "Settings", "ask"]
 
 
 def ask(
-    requests: Iterable[Request], settings: Settings, cache_path: Path, *, limits: Limits = PATIENT
+    requests: Iterable[Request],
+    settings: Settings,
+    cache_path: Path,
+    *,
+    limits: Limits = PATIENT,
+    who: str = "teacher",
 ) -> Iterator[Reply]:
     """Ask everything once; what the cache answers is not sent.
 
@@ -21,6 +26,7 @@ def ask(
         settings: `concurrency` requests are under way at any time while more are left, and never more.
         cache_path: SQLite file of answers and attempts; several runs may share it.
         limits: timeouts and retries.
+        who: what messages call the one who is asked.
 
     Yields:
         One reply for each request, in the order in which they come; an answer is on disk before it is yielded. What
@@ -30,7 +36,7 @@ def ask(
         UserError: the endpoint refuses the key, does not know the model, or failed `limits.hopeless` requests in a
             row: no later request could fare better. What was answered until then is in the cache.
     """
-    window = Window(requests, settings, cache_path, limits)
+    window = Window(requests, settings, cache_path, limits, who)
     thread = threading.Thread(target=window.run, name="teacher", daemon=True)
     thread.start()
     try:

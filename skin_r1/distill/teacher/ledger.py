@@ -47,11 +47,11 @@ class Ledger:
         """Completion tokens over the busy time; 0 where nothing was sent."""
         return self.completion_tokens / self.busy_seconds if self.busy_seconds else 0.0
 
-    def text(self) -> str:
-        """One line for people."""
+    def text(self, who: str = "teacher") -> str:
+        """One line for people; `who` was asked."""
         failed = ", ".join(f"{count} {kind}" for kind, count in self.attempts.items() if kind != "answered")
         return (
-            f"teacher: {self.answered} of {self.requests} requests answered in {sum(self.attempts.values())} attempts"
+            f"{who}: {self.answered} of {self.requests} requests answered in {sum(self.attempts.values())} attempts"
             f"{f' ({failed})' if failed else ''}; {self.prompt_tokens} prompt and {self.completion_tokens} completion "
             f"tokens, cost {self.cost:.2f}; {self.answers_per_second:.2f} answers a second, "
             f"{self.mean_in_flight:.1f} requests under way on average"

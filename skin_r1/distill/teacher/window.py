@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx
 
-from skin_r1.distill.teacher.attempt import FATAL, PASSING, Outcome, attempt
+from skin_r1.distill.teacher.attempt import FATAL, OWN, PASSING, Outcome, attempt
 from skin_r1.distill.teacher.cache import AnswerCache, Attempt, Recorder, request_key
 from skin_r1.distill.teacher.gate import Gate, backoff
 from skin_r1.distill.teacher.question import Limits, Reply, Request, Settings, body_of
@@ -26,9 +26,9 @@ from skin_r1.errors import problem
 
 CONNECT_SECONDS = 10.0
 _ENDS = {
-    "key": ("the teacher refuses the key", "export OPENAI_API_KEY=..."),
-    "quota": ("the teacher's quota is used up", "run again when it is renewed: what was answered is not asked twice"),
-    "model": ("the teacher does not know the model, or base_url is not the root of its API (it often ends in /v1)",
+    "key": ("the {who} refuses the key", "export OPENAI_API_KEY=..."),
+    "quota": ("the {who}'s quota is used up", "run again when it is renewed: what was answered is not asked twice"),
+    "model": ("the {who} does not know the model, or base_url is not the root of its API (it often ends in /v1)",
               "ask it for its models: curl BASE_URL/models"),
 }  # fmt: skip
 
@@ -39,14 +39,17 @@ SLIVER = 0.05  # seconds before the deadline in which no attempt is begun
 class Window:
     """At most 2 * concurrency requests are built and unsettled, at most `concurrency` of them are under way."""
 
-    def __init__(self, requests: Iterable[Request], settings: Settings, cache_path: Path, limits: Limits) -> None:
+    def __init__(
+        self, requests: Iterable[Request], settings: Settings, cache_path: Path, limits: Limits, who: str = "teacher"
+    ) -> None:
         """Nothing happens before `run`; `replies` ends with None or with an error."""
         self.replies: queue.SimpleQueue[Reply | BaseException | None] = queue.SimpleQueue()
         self._requests, self._settings, self._path, self._limits = requests, settings, cache_path, limits
+        self._who = who
         base = settings.base_url or os.environ.get("OPENAI_BASE_URL")
         if not base:
             raise problem(
-                "no address of the teacher: nothing is sent to a default one",
+                f"no address of the {who}: nothing is sent to a default one",
                 column="base_url",
                 next_step="give base_url, or export OPENAI_BASE_URL",
             )
@@ -151,7 +154,9 @@ class Window:
                 end = min(end, sent + limits.deadline)
                 if sent + SLIVER >= end:  # too little is left for any answer: what happened before is the reason
                     return outcome
-                outcome = await attempt(self._client, self._url, body, min(limits.timeout, end - sent))
+                outcome = await attempt(
+                    self._client, self._url, body, min(limits.timeout, end - sent), as_written=limits.as_written
+                )
                 seconds = time.monotonic() - sent
                 wait = outcome.wait
                 if outcome.kind == "rate limited":
@@ -180,11 +185,12 @@ class Window:
         Raises:
             UserError: no later request could fare better.
         """
-        reason = "" if outcome.text is not None else f"teacher: {outcome.kind}: {outcome.detail}"
-        self._failures = self._failures + 1 if reason else 0
+        reason = "" if outcome.text is not None else f"{self._who}: {outcome.kind}: {outcome.detail}"
+        own = self._limits.as_written and outcome.kind in OWN
+        self._failures = self._failures + 1 if reason and not own else 0
         if outcome.kind in FATAL:
             what, next_step = _ENDS[outcome.kind]
-            raise problem(what, found=outcome.detail, next_step=next_step)
+            raise problem(what.format(who=self._who), found=outcome.detail, next_step=next_step)
         if self._failures >= self._limits.hopeless:
             raise problem(
                 f"the last {self._failures} requests failed",
@@ -193,6 +199,6 @@ class Window:
             )
         with self._lock:
             first, *others = self._asking.pop(key)
-        self.replies.put(Reply(first, outcome.text, reason, cached=False))
+        self.replies.put(Reply(first, outcome.text, reason, cached=False, partial=outcome.partial))
         for other in others:
-            self.replies.put(Reply(other, outcome.text, reason, cached=True))
+            self.replies.put(Reply(other, outcome.text, reason, cached=True, partial=outcome.partial))
