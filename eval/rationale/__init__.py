@@ -1,0 +1,1 @@
+"""A rationale, checked without a judge: its claims, its argument, its wording."""
