@@ -6,8 +6,9 @@ parts as they were. `perturb` gives each case its own generator, so a case is ch
 The set follows arXiv 2606.17710 and 2605.07919 (absent, blank and swapped images), 2510.11196 (text cues).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -111,7 +112,7 @@ PROBES: dict[str, Probe] = {
 }
 
 
-def generator(name: str, row: Row, seed: int) -> Random:
+def generator(name: str, row: Mapping[str, Any], seed: int) -> Random:
     """The generator of one probe of one case."""
     return Random(f"{seed} {name} {row['case_id']}")
 
@@ -129,6 +130,25 @@ def perturb(name: str, row: Row, pool: Pool, *, seed: int = 0) -> Row:
         Unprobed: the probe cannot be made of this case, and why.
     """
     return PROBES[name](row, pool, generator(name, row, seed))
+
+
+def source(
+    name: str, row: Mapping[str, Any], pool: Pool, *, seed: int = 0
+) -> tuple[Mapping[str, Any] | None, str | None]:
+    """What `perturb` takes from elsewhere: the row that gives the images, or the diagnosis that is hinted; else None.
+
+    Args:
+        name, row, pool, seed: as for `perturb`; the row's images are not needed.
+
+    Raises:
+        Unprobed: as there.
+    """
+    rng = generator(name, row, seed)
+    if name in ("same_label", "counterfactual"):
+        return pool.rows[pool.donor(row, rng, same=name == "same_label")], None
+    if name == "hint":
+        return None, pool.hinted(row, rng)
+    return None, row["diagnosis"] if name == "hint_right" else None
 
 
 def _each(row: Row, change: Callable[[Image.Image], Image.Image]) -> Row:
