@@ -13,10 +13,9 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from eval.metrics.sums import divide, ratio
-from eval.statistics.bootstrap import Floats, Metric, Ranked
+from eval.statistics.bootstrap import Floats, Mask, Metric
 
 Icc = Literal["ICC(2,1)", "ICC(2,k)", "ICC(3,1)"]
 NORMAL = 1.959963984540054  # 0.975 quantile of the standard normal distribution
@@ -58,6 +57,26 @@ def kendall_tau_b(name: str, a: Floats, b: Floats) -> Metric:
     return _of_table(name, a, b, levels, reduce)
 
 
+def spearman(name: str, a: Floats, b: Floats) -> Metric:
+    """Spearman's rank correlation; NaN where either does not vary. For numbers that hardly repeat see `correlation`."""
+    levels = _levels(a, b)
+
+    def reduce(sums: Floats) -> Floats:
+        table = _square(sums, len(levels))
+        one, other = (_centred_ranks(table.sum(axis=axis)) for axis in (-1, -2))  # [..., levels]
+        together = np.einsum("...ij,...i,...j->...", table, one, other)
+        squares = [(table.sum(axis=axis) * ranks**2).sum(axis=-1) for axis, ranks in ((-1, one), (-2, other))]
+        return divide(together, np.sqrt(squares[0] * squares[1]))
+
+    return _of_table(name, a, b, levels, reduce)
+
+
+def _centred_ranks(counts: Floats) -> Floats:
+    """Mean rank of each level, less the mean of all ranks."""
+    ranks: Floats = np.cumsum(counts, axis=-1) - counts / 2 - counts.sum(axis=-1, keepdims=True) / 2
+    return ranks
+
+
 def _levels(a: Floats, b: Floats) -> Floats:
     both = np.concatenate([a, b])
     return np.unique(both[~np.isnan(both)])
@@ -76,9 +95,7 @@ def _of_table(name: str, a: Floats, b: Floats, levels: Floats, reduce: Callable[
     return Metric(name, cells, reduce, both)
 
 
-def _of_sums(
-    name: str, parts: Sequence[Floats], both: NDArray[np.bool_], reduce: Callable[[Floats], Floats]
-) -> Metric:
+def _of_sums(name: str, parts: Sequence[Floats], both: Mask, reduce: Callable[[Floats], Floats]) -> Metric:
     totals = np.stack([np.where(both, part, 0.0) for part in parts], axis=1)
     return Metric(name, totals, reduce, both)
 
@@ -152,7 +169,7 @@ def icc(name: str, scores: Floats, kind: Icc) -> Metric:
         scores: [cases, raters].
         kind: which of the three.
     """
-    whole = ~np.isnan(scores).any(axis=1)
+    whole = np.asarray(~np.isnan(scores).any(axis=1), dtype=bool)
     filled = np.where(whole[:, None], scores, 0.0)
     centre = filled[whole].mean() if whole.any() else 0.0  # sums of squares of large numbers lose digits
     filled = np.where(whole[:, None], filled - centre, 0.0)
@@ -178,50 +195,6 @@ def icc(name: str, scores: Floats, kind: Icc) -> Metric:
         return quotient
 
     return Metric(name, np.concatenate(parts, axis=1), reduce, whole)
-
-
-def spearman(name: str, x: Floats, y: Floats, given: Floats | None = None) -> Ranked:
-    """Spearman's rank correlation, or its partial form given a third variable; NaN where x or y does not vary.
-
-    The partial correlation is (r_xy - r_xz r_yz) / sqrt((1 - r_xz^2)(1 - r_yz^2)) of the ranks. A `given` that does not
-    vary explains nothing and leaves r_xy.
-
-    Args:
-        name: of the metric.
-        x, y, given: [cases]; a case with NaN in any is left out.
-    """
-    columns = [x, y] if given is None else [x, y, given]
-    whole = ~np.isnan(np.stack(columns)).any(axis=0)
-    kept = [column[whole] for column in columns]
-
-    def statistic(weights: Floats) -> Floats:
-        ranks = [_ranks(column, weights) for column in kept]
-        r = _correlation(ranks[0], ranks[1], weights)
-        if given is None:
-            return r
-        rx, ry = (np.nan_to_num(_correlation(rank, ranks[2], weights)) for rank in ranks[:2])
-        rest = (1 - rx**2) * (1 - ry**2)
-        return divide(r - rx * ry, np.sqrt(np.where(rest > _SAME, rest, 0.0)))
-
-    return Ranked(name, statistic, whole)
-
-
-def _ranks(values: Floats, weights: Floats) -> Floats:
-    """Mean ranks [resamples, cases] of values [cases], each counted as often as its weight [resamples, cases] says."""
-    _, place = np.unique(values, return_inverse=True)
-    order = np.argsort(place, kind="stable")
-    starts = np.flatnonzero(np.diff(place[order], prepend=-1))
-    tied = np.add.reduceat(weights[:, order], starts, axis=1)  # [resamples, different values]
-    ranks: Floats = (np.cumsum(tied, axis=1) - (tied - 1) / 2)[:, place]
-    return ranks
-
-
-def _correlation(x: Floats, y: Floats, weights: Floats) -> Floats:
-    """Pearson's correlation of each row, weighted; all [resamples, cases]."""
-    n = weights.sum(axis=1, keepdims=True)
-    dx, dy = (v - divide((weights * v).sum(axis=1, keepdims=True), n) for v in (x, y))
-    xx, yy, xy = ((weights * p).sum(axis=1) for p in (dx * dx, dy * dy, dx * dy))
-    return divide(xy, np.sqrt(xx * yy))
 
 
 def mean_of(name: str, parts: Sequence[Metric], *, minus: Sequence[Metric] = ()) -> Metric:

@@ -26,6 +26,7 @@ from eval.statistics.agreement import (
     weighted_kappa,
 )
 from eval.statistics.bootstrap import estimate, resample
+from eval.statistics.correlation import rank_correlation
 
 NAN = float("nan")
 PINGOUIN = json.loads(Path(__file__).with_name("pingouin.json").read_text())
@@ -81,6 +82,7 @@ def test_two_raters_equal_the_references(seed):
     assert kendall_tau_b("t", a, b).value() == pytest.approx(quietly(stats.kendalltau, x, y).statistic, **EXACT)
     rho = quietly(stats.spearmanr, x, y).statistic
     assert spearman("s", a, b).value() == pytest.approx(rho, **EXACT)
+    assert rank_correlation("r", a, b).value() == pytest.approx(rho, **EXACT)
     assert mean_absolute_error("m", a, b).value() == pytest.approx(np.abs(x - y).mean(), **EXACT)
     assert agreement_within("e", a, b).value() == pytest.approx((x == y).mean(), **EXACT)
     assert agreement_within("e", a, b, 1.0).value() == pytest.approx((np.abs(x - y) <= 1).mean(), **EXACT)
@@ -124,9 +126,9 @@ def test_icc_of_the_worked_example_also_where_a_case_is_not_whole():
 @pytest.mark.parametrize("case", PINGOUIN["partial"], ids=lambda case: f"n={len(case['x'])}")
 def test_partial_correlation_equals_the_reference(case):
     x, y, z = (np.array(case[key]) for key in "xyz")
-    assert spearman("p", x, y, z).value() == pytest.approx(case["r"], **EXACT)
-    flat = spearman("p", x, y, np.ones(len(x))).value()
-    assert flat == pytest.approx(spearman("s", x, y).value(), **EXACT), "what does not vary explains nothing"
+    assert rank_correlation("p", x, y, z).value() == pytest.approx(case["r"], **EXACT)
+    flat = rank_correlation("p", x, y, np.ones(len(x))).value()
+    assert flat == pytest.approx(rank_correlation("s", x, y).value(), **EXACT), "what does not vary explains nothing"
 
 
 def test_what_is_undefined_is_nan_and_not_a_number():
@@ -143,6 +145,7 @@ def test_what_is_undefined_is_nan_and_not_a_number():
         weighted_kappa("k", nobody, rising, power=1),
         kendall_tau_b("t", nobody, rising),
         spearman("s", nobody, rising),
+        rank_correlation("r", nobody, rising),
         bias("b", nobody, rising),
         mean_absolute_error("m", nobody, rising),
         ordinal_alpha("a", np.stack([nobody, rising], axis=1)),
@@ -162,7 +165,7 @@ def test_a_resample_is_the_statistic_of_the_cases_drawn_as_often():
             weighted_kappa("k", a, b, power=2),
             kendall_tau_b("t", a, b),
             spearman("s", a, b),
-            spearman("p", a, b, z),
+            rank_correlation("p", a, b, z),
             bias("b", a, b, limit=1),
             mean_absolute_error("m", a, b),
             ordinal_alpha("a", scores),
