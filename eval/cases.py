@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from eval.answers.reader import read_answer
 from eval.findings import check_findings, think_findings
+from eval.groups import attributes
 from eval.predictions import Prediction
 from skin_r1.errors import problem
 from skin_r1.ontology import load_ontology
-from skin_r1.reading import ParseFailure, parse
+from skin_r1.reading import Reading, parse
 
 NO_PREDICTION = "no prediction for this case"
+Reader = Literal["strict", "tolerant"]
 
 
 @dataclass(frozen=True)
@@ -21,9 +24,12 @@ class CaseScore:
 
     Attributes:
         case_id, group: the case and its leak-free unit.
-        failure: why there is no reading, or None. A failure is a wrong diagnosis, no malignancy and no findings.
+        about: its group in each of `eval.groups.ATTRIBUTES`.
+        form: why the completion is not of the asked form (`skin_r1.reading.parse`), or None.
+        failure: why there is no diagnosis to score, or None. A failure is a wrong diagnosis, no malignancy and no findings.
         said: the diagnosis as the model wrote it, or None.
         diagnosis, predicted: the truth, None where unknown; and the prediction, None where not in the ontology.
+        differential: the other diagnoses that the answer names, most likely first; None where not in the ontology.
         credit: 1 exact, 0.5 sibling, parent or child, 0.25 same grandparent, 0 else; None without a true diagnosis.
         malignancy, predicted_malignancy: true and said.
         dense: the findings of this case are annotated.
@@ -32,6 +38,7 @@ class CaseScore:
         asserted: concepts that the answer asserts; each once.
         unnamed: asserted findings that are in no vocabulary of ours, as written.
         think: concepts that the reasoning asserts.
+        label_scores: diagnosis slug -> log-probability, or None.
     """
 
     case_id: str
@@ -44,6 +51,9 @@ class CaseScore:
     malignancy: str | None
     predicted_malignancy: str | None
     dense: bool
+    form: str | None = None
+    about: Mapping[str, str] = field(default_factory=dict)
+    differential: tuple[str | None, ...] = ()
     supported: tuple[str, ...] = ()
     contradicted: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
@@ -52,6 +62,7 @@ class CaseScore:
     asserted: tuple[str, ...] = ()
     unnamed: tuple[str, ...] = ()
     think: tuple[str, ...] = ()
+    label_scores: Mapping[str, float] | None = None
 
     @property
     def correct(self) -> bool:
@@ -59,43 +70,92 @@ class CaseScore:
         return self.diagnosis is not None and self.predicted == self.diagnosis
 
 
-def score_case(row: Mapping[str, Any], prediction: Prediction | None) -> CaseScore:
-    """Score one prediction against one Case row (its images are not needed)."""
-    reading = parse(prediction.completion) if prediction else ParseFailure(NO_PREDICTION, "")
-    truth, dense = row["diagnosis"], row["annotation"] == "dense"
-    shared: dict[str, Any] = {
-        "case_id": row["case_id"],
-        "group": row["group"],
-        "diagnosis": truth,
-        "malignancy": row["malignancy"],
-        "dense": dense,
-        "absent": tuple(row["concepts_absent"]) if dense else (),
-    }
-    present = tuple(row["concepts_present"]) if dense else ()
-    if isinstance(reading, ParseFailure):
-        return CaseScore(
-            **shared,
-            failure=reading.reason,
-            said=None,
-            predicted=None,
-            credit=None if truth is None else 0.0,
-            predicted_malignancy=None,
-            missed=present,
+@dataclass(frozen=True)
+class Said:
+    """What an answer says, whoever read it: a `Reading` or a `FreeAnswer` in the words of a score."""
+
+    diagnosis: str
+    predicted: str | None
+    differential: tuple[str | None, ...]
+    malignancy: str | None
+    findings: tuple[str, ...]
+    unnamed: tuple[str, ...]
+    think: str
+
+
+def read(completion: str, reader: Reader) -> tuple[Said | None, str | None, str | None]:
+    """What a completion says, why it is not of the asked form, and why it cannot be read; the last two None where it is.
+
+    The tolerant reader gets only what the strict one refuses. Where it is unsure the answer counts as unread: a wrong reading
+    would be a number that nobody can defend.
+    """
+    strict = parse(completion)
+    if isinstance(strict, Reading):
+        pairs = zip(strict.findings, strict.finding_slugs, strict=True)
+        return (
+            Said(
+                diagnosis=strict.diagnosis,
+                predicted=strict.diagnosis_slug,
+                differential=strict.differential_slugs,
+                malignancy=strict.malignancy,
+                findings=tuple(dict.fromkeys(slug for slug in strict.finding_slugs if slug is not None)),
+                unnamed=tuple(name for name, slug in pairs if slug is None),
+                think=strict.think,
+            ),
+            None,
+            None,
         )
-    named = [slug for slug in reading.finding_slugs if slug is not None]
-    predicted = reading.diagnosis_slug
-    credit = load_ontology().hierarchical_credit(predicted, truth) if predicted and truth else 0.0
+    if reader == "strict":
+        return None, strict.reason, strict.reason
+    free = read_answer(completion)
+    if not free.sure or free.diagnosis is None:
+        return None, strict.reason, f"unsure: {free.reason}"
+    said = Said(
+        diagnosis=free.quote,
+        predicted=free.diagnosis,
+        differential=free.differential,
+        malignancy=free.malignancy or load_ontology().malignancy(free.diagnosis),
+        findings=free.findings,
+        unnamed=(),
+        think=free.reasoning,
+    )
+    return said, strict.reason, None
+
+
+def score_case(row: Mapping[str, Any], prediction: Prediction | None, reader: Reader = "tolerant") -> CaseScore:
+    """Score one prediction against one Case row (its images are not needed)."""
+    said, form, failure = (
+        (None, NO_PREDICTION, NO_PREDICTION) if prediction is None else read(prediction.completion, reader)
+    )
+    truth, dense = row["diagnosis"], row["annotation"] == "dense"
+    present = tuple(row["concepts_present"]) if dense else ()
+    absent = tuple(row["concepts_absent"]) if dense else ()
+    shared: dict[str, Any] = {
+        **{
+            "case_id": row["case_id"],
+            "group": row["group"],
+            "about": attributes(row),
+            "form": form,
+            "failure": failure,
+        },
+        **{"diagnosis": truth, "malignancy": row["malignancy"], "dense": dense, "absent": absent},
+        "label_scores": None if prediction is None else prediction.label_scores,
+    }
+    if said is None:
+        unread: dict[str, Any] = {"said": None, "predicted": None, "predicted_malignancy": None, "missed": present}
+        return CaseScore(**shared, **unread, credit=None if truth is None else 0.0)
+    credit = load_ontology().hierarchical_credit(said.predicted, truth) if said.predicted and truth else 0.0
     return CaseScore(
         **shared,
-        **(check_findings(named, present, shared["absent"])._asdict() if dense else {}),
-        failure=None,
-        said=reading.diagnosis,
-        predicted=predicted,
+        **(check_findings(said.findings, present, absent)._asdict() if dense else {}),
+        said=said.diagnosis,
+        predicted=said.predicted,
+        differential=said.differential,
         credit=None if truth is None else credit,
-        predicted_malignancy=reading.malignancy,
-        asserted=tuple(dict.fromkeys(named)),
-        unnamed=tuple(n for n, slug in zip(reading.findings, reading.finding_slugs, strict=True) if slug is None),
-        think=think_findings(reading.think),
+        predicted_malignancy=said.malignancy,
+        asserted=said.findings,
+        unnamed=said.unnamed,
+        think=think_findings(said.think),
     )
 
 

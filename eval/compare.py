@@ -1,7 +1,7 @@
 """`skin-r1 eval compare`: two scored runs on the same cases, paired.
 
-Sources: McNemar, Psychometrika 12 (1947) 153-157, exact form: a two-sided binomial test on the discordant cases. The
-intervals of differences are percentile intervals of the cluster bootstrap, both runs on the same resamples.
+Differences have percentile intervals of the cluster bootstrap, both runs on the same resamples; the tests are those of
+`eval.statistics.paired`.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from skin_r1.whole import write_whole
 
 if TYPE_CHECKING:
     from eval.cases import CaseScore
+    from eval.statistics.bootstrap import Floats
 
 EXAMPLES = """\
 Examples:
@@ -33,17 +34,17 @@ def compare(a: Path, b: Path, *, seed: int = 0, bootstrap: int = 2000) -> dict[s
         seed, bootstrap: of the intervals.
 
     Returns:
-        `metrics`: name -> {a, b, difference, low, high}, null where undefined; `mcnemar`: {only_a, only_b, p}, the
-        cases that one of the two alone diagnosed rightly.
+        `metrics`: name -> {a, b, difference, low, high, p, p_holm, detectable}, null where undefined; `p_holm` is corrected
+        for the number of metrics, `detectable` is the smallest true difference that these cases would likely show.
+        `mcnemar`: {only_a, only_b, p}, the cases that one of the two alone diagnosed rightly.
 
     Raises:
         UserError: the two are not about the same cases.
     """
-    import numpy as np
-
     from eval.cases import read_scores
     from eval.metrics import build_metrics
     from eval.statistics.bootstrap import resample
+    from eval.statistics.paired import holm, mcnemar
 
     first, second = read_scores(a), read_scores(b)
     _same_cases(first, second, a, b)
@@ -52,41 +53,40 @@ def compare(a: Path, b: Path, *, seed: int = 0, bootstrap: int = 2000) -> dict[s
     groups = [score.group for score in first]
     built = [build_metrics(scores) for scores in (first, second)]
     drawn = [resample(metrics, groups, seed=seed, resamples=bootstrap) for metrics in built]
-    found: dict[str, dict[str, float | None]] = {}
-    for row, (left, right) in enumerate(zip(*built, strict=True)):
-        values = left.value(), right.value()
-        gaps = drawn[1][row] - drawn[0][row]
-        gaps = gaps[~np.isnan(gaps)]
-        whole = not any(np.isnan(values)) and len(gaps) > 0
-        low, high = np.quantile(gaps, [0.025, 0.975]) if whole else (None, None)
-        found[left.name] = {
-            "a": _number(values[0]),
-            "b": _number(values[1]),
-            "difference": _number(values[1] - values[0]),
-            "low": None if low is None else float(low),
-            "high": None if high is None else float(high),
-        }
+    found = {
+        left.name: _difference(left.value(), right.value(), drawn[1][row] - drawn[0][row])
+        for row, (left, right) in enumerate(zip(*built, strict=True))
+    }
+    tested = {name: row["p"] for name, row in found.items() if row["p"] is not None}
+    for name, p in zip(tested, holm(list(tested.values())), strict=True):
+        found[name]["p_holm"] = p
+    known = [(x.correct, y.correct) for x, y in zip(first, second, strict=True) if x.diagnosis is not None]
     return {
         "a": str(a),
         "b": str(b),
         "seed": seed,
         "bootstrap": bootstrap,
         "metrics": found,
-        "mcnemar": _mcnemar(first, second),
+        "mcnemar": mcnemar([x for x, _ in known], [y for _, y in known]),
     }
+
+
+def _difference(a: float, b: float, gaps: "Floats") -> dict[str, float | None]:
+    import numpy as np
+
+    from eval.statistics.paired import bootstrap_p, detectable
+
+    row: dict[str, float | None] = {"a": _number(a), "b": _number(b), "difference": _number(b - a)}
+    gaps = gaps[~np.isnan(gaps)]
+    if np.isnan(b - a) or not len(gaps):
+        return {**row, "low": None, "high": None, "p": None, "p_holm": None, "detectable": None}
+    low, high = np.quantile(gaps, [0.025, 0.975])
+    tests = {"p": bootstrap_p(gaps), "p_holm": None, "detectable": _number(detectable(gaps))}
+    return {**row, "low": float(low), "high": float(high), **tests}
 
 
 def _number(value: float) -> float | None:
     return None if value != value else float(value)
-
-
-def _mcnemar(first: Sequence["CaseScore"], second: Sequence["CaseScore"]) -> dict[str, float]:
-    from scipy.stats import binomtest
-
-    pairs = [(x.correct, y.correct) for x, y in zip(first, second, strict=True) if x.diagnosis is not None]
-    only_a, only_b = pairs.count((True, False)), pairs.count((False, True))
-    p = float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
-    return {"only_a": only_a, "only_b": only_b, "p": p}
 
 
 def _same_cases(first: Sequence["CaseScore"], second: Sequence["CaseScore"], a: Path, b: Path) -> None:
@@ -104,22 +104,28 @@ def _same_cases(first: Sequence["CaseScore"], second: Sequence["CaseScore"], a: 
 
 
 def difference_table(result: dict[str, Any]) -> str:
-    """The comparison as aligned text; a star where the interval leaves 0 out."""
+    """The comparison as aligned text; a star where Holm's p is below 0.05."""
     from eval.metrics import NAMES
 
-    lines = [f"  {'':<40} {'A':>7} {'B':>7} {'B - A':>8}  95 % interval"]
+    heads = f"{'A':>7} {'B':>7} {'B - A':>8}  {'95 % interval':<18} {'p (Holm)':>9} {'detectable':>11}"
+    lines = [f"  {'':<40} {heads}"]
     for key, row in result["metrics"].items():
         if row["low"] is None:
             lines.append(f"  {NAMES[key].title:<40} {'undefined':>7}")
             continue
-        star = "*" if row["low"] > 0 or row["high"] < 0 else ""
+        star = "*" if row["p_holm"] < 0.05 else ""
+        span = f"[{row['low']:+.3f}, {row['high']:+.3f}]"
         lines.append(
-            f"  {NAMES[key].title:<40} {row['a']:>7.3f} {row['b']:>7.3f} {row['difference']:>+8.3f}  "
-            f"[{row['low']:+.3f}, {row['high']:+.3f}] {star}"
+            f"  {NAMES[key].title:<40} {row['a']:>7.3f} {row['b']:>7.3f} {row['difference']:>+8.3f}  {span:<18} "
+            f"{row['p_holm']:>9.3f} {row['detectable']:>11.3f} {star}"
         )
     test = result["mcnemar"]
     only = f"{test['only_a']} cases right in A only, {test['only_b']} in B only"
     lines.append(f"  accuracy: {only}; exact McNemar p = {test['p']:.3g}")
+    lines.append(
+        "  *: p < 0.05 after Holm's correction for the number of metrics; detectable: the smallest true difference"
+    )
+    lines.append("  that these cases would show four times in five. A difference below it may well exist unseen.")
     return "\n".join(lines)
 
 

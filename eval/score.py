@@ -4,9 +4,12 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skin_r1.errors import problem
+
+if TYPE_CHECKING:
+    from eval.cases import Reader
 
 SCHEMA_VERSION = 1
 EXAMPLES = """\
@@ -27,6 +30,7 @@ def score_predictions(
     seed: int = 0,
     bootstrap: int = 2000,
     limit: int | None = None,
+    reader: "Reader" = "tolerant",
     allow_missing: bool = False,
     overwrite: bool = False,
 ) -> dict[str, Any]:
@@ -38,6 +42,7 @@ def score_predictions(
         out: folder to make.
         seed, bootstrap: of the confidence intervals.
         limit: score the first cases of the split only, as `skin-r1 eval run --limit` reads them.
+        reader: `tolerant` also reads free text, where it is sure; `strict` only the form that rewards read.
         allow_missing: count cases without a prediction as failures instead of refusing.
         overwrite: replace an earlier evaluation in `out`.
 
@@ -48,10 +53,12 @@ def score_predictions(
         UserError: the predictions do not fit the split, or `out` may not be written.
     """
     from eval.cases import score_case, write_scores
+    from eval.fairness import fairness, gap_summary
     from eval.metrics import build_metrics
     from eval.predictions import match, read_meta, read_predictions
     from eval.report.page import write_report
     from eval.statistics.bootstrap import estimate
+    from eval.tables import write_tables
     from skin_r1.case import load_corpus
     from skin_r1.manifest import write_manifest
     from skin_r1.whole import whole_folder
@@ -62,11 +69,13 @@ def score_predictions(
             table = table.select(range(min(limit, len(table))))
         rows = table.remove_columns("images").to_list()
         _check_truth(rows, corpus / split)
-        said = read_predictions(predictions)
-        paired = match(said, [r["case_id"] for r in rows], path=predictions, split=split, allow_missing=allow_missing)
-        scores = [score_case(row, prediction) for row, prediction in zip(rows, paired, strict=True)]
-        estimates = estimate(build_metrics(scores), [s.group for s in scores], seed=seed, resamples=bootstrap)
-        models = sorted({p.model for p in said if p.model})
+        ids = [row["case_id"] for row in rows]
+        paired = match(read_predictions(predictions), ids, path=predictions, split=split, allow_missing=allow_missing)
+        scores = [score_case(row, prediction, reader) for row, prediction in zip(rows, paired, strict=True)]
+        metrics = build_metrics(scores)
+        estimates = estimate(metrics, [s.group for s in scores], seed=seed, resamples=bootstrap)
+        by_group = fairness(metrics, scores, seed=seed, resamples=bootstrap)
+        models = sorted({p.model for p in paired if p is not None and p.model})
         summary: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "model": ", ".join(models) or None,
@@ -78,10 +87,13 @@ def score_predictions(
             "bootstrap": bootstrap,
             "level": 0.95,
             "decoding": read_meta(predictions).get("decoding"),
+            "reader": reader,
             "metrics": {name: found._asdict() for name, found in estimates.items()},
+            "fairness": gap_summary(by_group),
         }
         (partial / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         write_scores(partial / "scores.jsonl", scores)
+        write_tables(partial, scores, by_group)
         manifest = write_manifest(
             partial,
             kind="evaluation",
@@ -90,6 +102,7 @@ def score_predictions(
                 "seed": seed,
                 "bootstrap": bootstrap,
                 "limit": limit,
+                "reader": reader,
                 "allow_missing": allow_missing,
                 "predictions_meta": read_meta(predictions),
             },
@@ -144,6 +157,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
     parser.add_argument("--bootstrap", type=int, default=2000, metavar="N", help="resamples (default: 2000)")
     parser.add_argument("--limit", type=int, metavar="N", help="score the first N cases, as `eval run --limit N`")
+    parser.add_argument(
+        "--reader",
+        choices=("tolerant", "strict"),
+        default="tolerant",
+        help="tolerant also reads free text, where it is sure (default); strict only the form that the prompt asks for",
+    )
     parser.add_argument("--allow_missing", action="store_true", help="a case without a prediction is a failure")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier evaluation")
     options = parser.parse_args(argv)

@@ -18,6 +18,11 @@ NAMES = {
     "malignant_or_premalignant_specificity": Described(
         "Malignant or premalignant: specificity", "all others called neither"
     ),
+    "missed_malignancy_rate": Described(
+        "Missed malignancies",
+        "malignant cases called neither malignant nor premalignant, or not answered",
+        lower_is_better=True,
+    ),
 }
 
 
@@ -36,4 +41,6 @@ def malignancy(scores: Sequence[CaseScore]) -> list[Metric]:
         ones = [1.0] * len(scores)
         metrics.append(share(f"{prefix}_sensitivity", called, ones, sick))
         metrics.append(share(f"{prefix}_specificity", cleared, ones, well))
-    return metrics
+    malignant = [s.malignancy == "malignant" for s in scores]
+    missed = [float(s.predicted_malignancy not in ("malignant", "premalignant")) for s in scores]
+    return [*metrics, share("missed_malignancy_rate", missed, [1.0] * len(scores), malignant)]

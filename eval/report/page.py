@@ -9,15 +9,14 @@ from typing import Any
 
 import jinja2
 from markupsafe import Markup
-from sklearn.metrics import precision_recall_fscore_support
 
 from eval.cases import CaseScore
-from eval.findings import FindingCheck, per_finding
+from eval.findings import per_finding
 from eval.metrics import NAMES
 from eval.predictions import Prediction
 from eval.report.charts import confusion, forest
+from eval.tables import check_of, diagnosis_name, per_class
 from skin_r1.concepts import load_concepts
-from skin_r1.ontology import load_ontology
 from skin_r1.reading import ParseFailure, parse
 
 WORST = 12
@@ -64,9 +63,10 @@ def write_report(
         headlines=HEADLINES,
         forest=Markup(forest(summary["metrics"])),
         confusion=Markup(confusion(scores)) if any(score.diagnosis for score in scores) else None,
-        classes=_per_class(scores),
+        classes=per_class(scores),
         findings=[
-            row._asdict() | {"name": _concept(row.slug)} for row in per_finding([(_check(s), s.absent) for s in dense])
+            row._asdict() | {"name": _concept(row.slug)}
+            for row in per_finding([(check_of(s), s.absent) for s in dense])
         ],
         dense=len(dense),
         unlabelled=sum(score.diagnosis is None for score in scores),
@@ -94,45 +94,9 @@ def worst(scores: Sequence[CaseScore]) -> list[int]:
     return [i for i in order if i not in skipped][:WORST]
 
 
-def _check(score: CaseScore) -> FindingCheck:
-    return FindingCheck(score.supported, score.contradicted, score.unknown, score.missed)
-
-
 def _concept(slug: str) -> str:
     found = load_concepts().get(slug)
     return found.name if found else slug
-
-
-def _name(slug: str | None) -> str | None:
-    tree = load_ontology()
-    return tree.name(slug) if slug is not None and slug in tree.nodes else slug
-
-
-def _per_class(scores: Sequence[CaseScore]) -> list[dict[str, Any]]:
-    tree = load_ontology()
-    known = [score for score in scores if score.diagnosis is not None]
-    classes = sorted({str(score.diagnosis) for score in known})
-    if not classes:
-        return []
-    precision, recall, f1, support = precision_recall_fscore_support(
-        [score.diagnosis for score in known],
-        [score.predicted or "" for score in known],
-        labels=classes,
-        zero_division=float("nan"),
-    )
-    rows = [
-        {
-            "name": _name(slug),
-            "malignancy": tree.malignancy(slug) if slug in tree.nodes else None,
-            "n": int(support[i]),
-            # A diagnosis never given has no precision (NaN), which is not a precision of 0.
-            "precision": None if precision[i] != precision[i] else float(precision[i]),
-            "recall": float(recall[i]),
-            "f1": None if f1[i] != f1[i] else float(f1[i]),
-        }
-        for i, slug in enumerate(classes)
-    ]
-    return sorted(rows, key=lambda row: (-row["n"], row["name"]))
 
 
 def _failures(scores: Sequence[CaseScore]) -> list[tuple[str, int]]:
@@ -150,12 +114,12 @@ def _card(score: CaseScore, prediction: Prediction | None, table: Any, index: in
     return {
         "score": score,
         "thumbnail": _thumbnail(table[index]["images"]),
-        "truth": _name(score.diagnosis),
+        "truth": diagnosis_name(score.diagnosis),
         "raw": table[index]["diagnosis_raw"],
         "think": None if isinstance(reading, ParseFailure) else reading.think,
         "completion": completion[:4000],
         "differential": () if isinstance(reading, ParseFailure) else reading.differential,
-        **{name: [_concept(slug) for slug in slugs] for name, slugs in _check(score)._asdict().items()},
+        **{name: [_concept(slug) for slug in slugs] for name, slugs in check_of(score)._asdict().items()},
     }
 
 

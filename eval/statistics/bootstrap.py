@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Members = NDArray[np.intp]
 CHUNK = 256  # resamples held in memory at once
 
 
@@ -113,25 +114,42 @@ def resample(metrics: Sequence[Metric | Ranked], groups: Sequence[str], *, seed:
     Returns:
         [metrics, resamples]; NaN where a resample leaves a metric undefined.
     """
+    member, count = numbered(groups)
+    sample = sampler(metrics, member)
+    return np.concatenate([sample(drawn) for drawn in weights(count, seed=seed, resamples=resamples)], axis=1)
+
+
+def numbered(groups: Sequence[str]) -> tuple[Members, int]:
+    """The number of each case's group, counted from 0 in the order of their names, and how many groups there are."""
     names, member = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
-    draw = [_drawn(metric, member, len(names)) for metric in metrics]
-    columns = [
-        np.stack([values(drawn) for values in draw]) for drawn in weights(len(names), seed=seed, resamples=resamples)
-    ]
-    return np.concatenate(columns, axis=1)
+    return member, len(names)
 
 
-def _drawn(metric: Metric | Ranked, member: NDArray[np.intp], groups: int) -> Callable[[Floats], Floats]:
-    """How often each group is drawn [resamples, groups] -> the metric [resamples]."""
+def sampler(metrics: Sequence[Metric | Ranked], member: Members) -> Callable[[Floats], Floats]:
+    """How often each group is drawn [resamples, groups] -> [metrics, resamples].
+
+    The sums of all metrics stand in one matrix, so that a chunk of resamples costs one product.
+    """
+    summed = [metric for metric in metrics if isinstance(metric, Metric)]
+    applies = np.any([metric.applies for metric in summed], axis=0) if summed else np.zeros(len(member), dtype=bool)
+    held, place = np.unique(member[applies], return_inverse=True)  # metrics of a few groups cost a few groups
+    table = np.zeros((len(held), sum(metric.totals.shape[1] for metric in summed)))
+    if summed:
+        np.add.at(table, place, np.concatenate([metric.totals[applies] for metric in summed], axis=1))
+    ends = np.cumsum([metric.totals.shape[1] for metric in summed])[:-1]
+
+    def sample(drawn: Floats) -> Floats:
+        sums = iter(np.split(drawn[:, held] @ table, ends, axis=1))
+        return np.stack([_value(metric, drawn, member, sums) for metric in metrics])
+
+    return sample
+
+
+def _value(metric: Metric | Ranked, drawn: Floats, member: Members, sums: Iterator[Floats]) -> Floats:
+    if isinstance(metric, Metric):
+        return metric.reduce(next(sums))
     own = member[metric.applies]
-    if isinstance(metric, Ranked):
-        if not len(own):
-            return lambda drawn: np.full(len(drawn), np.nan)
-        return lambda drawn: metric.statistic(drawn[:, own])
-    summed = np.zeros((groups, metric.totals.shape[1]))
-    np.add.at(summed, member, metric.totals)
-    held = np.unique(own)  # a metric of a few groups costs a few groups
-    return lambda drawn: metric.reduce(drawn[:, held] @ summed[held])
+    return metric.statistic(drawn[:, own]) if len(own) else np.full(len(drawn), np.nan)
 
 
 def estimate(
@@ -142,19 +160,20 @@ def estimate(
     Resamples in which a metric is undefined (no malignant case was drawn, say) are left out of its interval.
     """
     drawn = resample(metrics, groups, seed=seed, resamples=resamples)
-    member = np.asarray(groups, dtype=object).astype(str)
-    tails = [(1 - level) / 2, (1 + level) / 2]
-    found = {}
-    for metric, values in zip(metrics, drawn, strict=True):
-        value = metric.value()
-        if np.isnan(value):
-            found[metric.name] = Estimate(None, None, None, 0)
-            continue
-        n = int(metric.applies.sum())
-        defined = values[~np.isnan(values)]
-        if len(np.unique(member[metric.applies])) < 2 or not len(defined):
-            found[metric.name] = Estimate(value, None, None, n)
-            continue
-        low, high = np.quantile(defined, tails)
-        found[metric.name] = Estimate(value, float(low), float(high), n)
-    return found
+    member, _ = numbered(groups)
+    return {
+        metric.name: interval(metric, values, member, level) for metric, values in zip(metrics, drawn, strict=True)
+    }
+
+
+def interval(metric: Metric | Ranked, drawn: Floats, member: Members, level: float = 0.95) -> Estimate:
+    """A metric with the percentile interval of its resamples [resamples]; see `Estimate` for what is undefined."""
+    value = metric.value()
+    if np.isnan(value):
+        return Estimate(None, None, None, 0)
+    n = int(metric.applies.sum())
+    defined = drawn[~np.isnan(drawn)]
+    if len(np.unique(member[metric.applies])) < 2 or not len(defined):
+        return Estimate(value, None, None, n)
+    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(value, float(low), float(high), n)

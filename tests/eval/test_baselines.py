@@ -26,7 +26,7 @@ def test_color_tells_the_squares_apart_and_the_majority_does_not(corpus, tmp_pat
     assert accuracy["small_cnn"] >= 5 / 6
     assert summary["majority"]["metrics"]["hallucination_rate"]["value"] is None
     for name in accuracy:
-        said = read_predictions(out / name / "predictions.jsonl")
+        said = list(read_predictions(out / name / "predictions.jsonl"))
         assert all(isinstance(parse(prediction.completion), Reading) for prediction in said)
         assert (out / name / "scores" / "report.html").is_file()
     assert "| small_cnn |" in capsys.readouterr().out

@@ -25,20 +25,23 @@ def folders(scored, tmp_path):
 
 def test_differences_by_hand(folders, tmp_path, capsys):
     out = tmp_path / "difference.json"
-    assert run_main(compare.main, [*map(str, folders), "--out", str(out), "--bootstrap", "500"]) == 0
+    assert run_main(compare.main, [*map(str, folders), "--out", str(out), "--bootstrap", "1000"]) == 0
     result = json.loads(out.read_text())
     accuracy = result["metrics"]["accuracy"]
     assert accuracy["difference"] == pytest.approx(12 / 40)
     assert 0 < accuracy["low"] < 12 / 40 < accuracy["high"]
     assert result["mcnemar"] == {"only_a": 0, "only_b": 12, "p": pytest.approx(2 * binom.pmf(0, 12, 0.5))}
-    assert result["metrics"]["grounding_f1"] == {"a": None, "b": None, "difference": None, "low": None, "high": None}
+    assert set(result["metrics"]["grounding_f1"].values()) == {None}
+    assert accuracy["p"] == pytest.approx(2 / 1001) and accuracy["p"] < accuracy["p_holm"] < 0.05
+    assert 0.05 < accuracy["detectable"] < 0.3
     assert "McNemar" in capsys.readouterr().out
 
 
 def test_a_run_does_not_differ_from_itself(folders):
     result = compare.compare(folders[0], folders[0], bootstrap=100)
     assert result["mcnemar"]["p"] == 1.0
-    assert {result["metrics"]["accuracy"][key] for key in ("difference", "low", "high")} == {0.0}
+    assert {result["metrics"]["accuracy"][key] for key in ("difference", "low", "high", "detectable")} == {0.0}
+    assert {row["p"] for row in result["metrics"].values() if row["p"] is not None} == {1.0}
 
 
 def test_other_cases_are_refused(folders, scored, capsys):

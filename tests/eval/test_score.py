@@ -1,15 +1,20 @@
 """`eval score`: from a predictions file to a folder, and every way in which the file can be wrong."""
 
+import csv
 import json
 import re
+import tracemalloc
 
 import pytest
-from squares import case, write_split
+from squares import COLORS, case, write_split
 
 from eval import score
 from eval.cases import read_scores
+from eval.groups import ATTRIBUTES
+from eval.predictions import LONGEST_LINE, match, read_predictions
 from skin_r1.case import load_corpus
 from skin_r1.cli import run_main
+from skin_r1.errors import UserError
 from skin_r1.ontology import load_ontology
 from skin_r1.reading import render
 
@@ -44,7 +49,14 @@ def run(corpus, predictions, out, *options):
 def test_gold_scores_one_and_the_folder_is_whole(corpus, tmp_path, capsys):
     out = tmp_path / "scores"
     assert run(corpus, write(tmp_path / "p.jsonl", gold(corpus).values()), out) == 0
-    assert {path.name for path in out.iterdir()} == {"summary.json", "report.html", "scores.jsonl", "manifest.json"}
+    tables = {"diagnoses.csv", "findings.csv", "groups.csv"}
+    assert {path.name for path in out.iterdir()} == {
+        "summary.json",
+        "report.html",
+        "scores.jsonl",
+        "manifest.json",
+        *tables,
+    }
     summary = json.loads((out / "summary.json").read_text())
     metrics = summary["metrics"]
     assert set(metrics["accuracy"]) == {"value", "low", "high", "n"}
@@ -61,6 +73,13 @@ def test_gold_scores_one_and_the_folder_is_whole(corpus, tmp_path, capsys):
     assert metrics["accuracy"]["n"] == 6 and metrics["grounding_f1"]["n"] == 2
     assert (summary["model"], summary["cases"], summary["groups"]) == ("gold", 6, 3)
     assert json.loads((out / "manifest.json").read_text())["kind"] == "evaluation"
+    diagnoses = list(csv.DictReader((out / "diagnoses.csv").open()))
+    assert [(row["slug"], row["n"], row["recall"]) for row in diagnoses] == [
+        (slug, "2", "1.0") for slug in sorted(COLORS)
+    ]
+    groups = list(csv.DictReader((out / "groups.csv").open()))
+    assert {row["attribute"] for row in groups} == set(ATTRIBUTES)
+    assert all(row["value"] == "1.0" for row in groups if row["metric"] == "accuracy")
     assert [s.case_id for s in read_scores(out)] == load_corpus(corpus, "test")["case_id"][:]
     assert "Accuracy (top-1)" in capsys.readouterr().out
 
@@ -106,6 +125,8 @@ def broken(name, lines):
         lines[keys[1]]["completion"] = None
     if name == "stray key":
         lines[keys[1]]["completions"] = ["x"]
+    if name == "samples that are no list":
+        lines[keys[1]]["samples"] = "melanoma"
     if name == "bad scores":
         lines[keys[1]]["label_scores"] = {"melanoma": 0.7}
     texts = [json.dumps(line) for line in lines.values()]
@@ -127,6 +148,7 @@ def broken(name, lines):
         ("null completion", ["completion is a string", "row 2"]),
         ("stray key", ["unknown key", "row 2", "did you mean: completion"]),
         ("bad scores", ["log-probabilities", "row 2"]),
+        ("samples that are no list", ["list of strings", "row 2"]),
         ("bad json", ["not a line of JSON", "row 2", "resumes"]),
         ("not an object", ["JSON object", "row 2"]),
         ("empty", ["empty", "eval run"]),
@@ -139,6 +161,36 @@ def test_bad_predictions_are_refused_and_nothing_is_left(name, words, corpus, tm
     said = capsys.readouterr().err
     assert str(path) in said and all(word in said for word in words), said
     assert [entry.name for entry in tmp_path.iterdir()] == ["p.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda raw: raw.decode().encode("utf-16"), ["UTF-16", "save it as UTF-8"]),
+        (lambda raw: raw + '{"case_id": "naïve"}\n'.encode("latin-1"), ["not UTF-8", "row 7", "byte 0xef after"]),
+        (lambda raw: raw + b"[" * 100_000 + b"\n", ["not a line of JSON", "row 7"]),
+        (lambda raw: raw + b"x" * (LONGEST_LINE + 5), ["more than 16,000,000 bytes", "row 7"]),
+        (lambda raw: b"\n\n \n", ["empty"]),
+    ],
+)
+def test_a_file_that_is_no_text_of_lines_is_refused(spoil, words, corpus, tmp_path, capsys):
+    path = write(tmp_path / "p.jsonl", gold(corpus).values())
+    path.write_bytes(spoil(path.read_bytes()))
+    assert run(corpus, path, tmp_path / "out") == 2
+    said = capsys.readouterr().err
+    assert str(path) in said and all(word in said for word in words), said
+
+
+def test_a_large_file_of_another_set_is_refused_in_little_memory(corpus, tmp_path):
+    path, line = tmp_path / "p.jsonl", '{"case_id": "other/%d", "completion": "' + "x" * 2000 + '"}\n'
+    with path.open("w") as stream:
+        stream.writelines(line % number for number in range(30_000))  # 60 MB
+    tracemalloc.start()
+    with pytest.raises(UserError, match="30000 predictions are for cases that the test split does not hold"):
+        match(read_predictions(path), ["squares/test-0"], path=path, split="test")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20_000_000
 
 
 def test_missing_predictions_count_as_failures_when_allowed(corpus, tmp_path):

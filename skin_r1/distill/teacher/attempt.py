@@ -10,10 +10,14 @@ from typing import Any
 
 import httpx
 
+from skin_r1.reading import message_text
+
 # The endpoint may do better next time.
 PASSING = frozenset({"rate limited", "server error", "timeout", "connection", "malformed", "empty"})
 # No other request would fare better.
 FATAL = frozenset({"key", "quota", "model"})
+# The endpoint works; the model gave no whole answer.
+OWN = frozenset({"cut off", "refused"})
 _KINDS = {400: "bad request", 401: "key", 403: "key", 404: "model", 413: "too large", 422: "bad request"}
 _KINDS |= {408: "timeout", 409: "server error", 429: "rate limited"}
 _SHOWN = 300  # characters of an error's body
@@ -30,6 +34,7 @@ class Outcome:
         detail: what the endpoint said, shortened.
         status: of HTTP, or 0 where there was none.
         wait: seconds that the endpoint asks for, or None.
+        partial: of an answer that was cut off, what there is.
     """
 
     kind: str
@@ -39,9 +44,12 @@ class Outcome:
     wait: float | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    partial: str = ""
 
 
-async def attempt(client: httpx.AsyncClient, url: str, body: bytes, timeout: float) -> Outcome:
+async def attempt(
+    client: httpx.AsyncClient, url: str, body: bytes, timeout: float, *, as_written: bool = False
+) -> Outcome:
     """Send once and wait for the whole reply, at most `timeout` seconds. Never raises for what a server can do.
 
     The reply is not streamed: it is used whole or not at all, and `timeout` also ends a body that only trickles.
@@ -53,11 +61,11 @@ async def attempt(client: httpx.AsyncClient, url: str, body: bytes, timeout: flo
         return Outcome("timeout", detail=f"no whole reply within {timeout:.3g} s")
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         return Outcome("connection", detail=f"{type(error).__name__}: {error}"[:_SHOWN])
-    return read(response.status_code, response.headers, response.content)
+    return read(response.status_code, response.headers, response.content, as_written=as_written)
 
 
-def read(status: int, headers: Mapping[str, str], content: bytes) -> Outcome:
-    """Tell the outcome from status, headers and body."""
+def read(status: int, headers: Mapping[str, str], content: bytes, *, as_written: bool = False) -> Outcome:
+    """Tell the outcome from status, headers and body; `as_written` as in `Limits`."""
     try:
         reply = json.loads(content)
     except (ValueError, RecursionError):
@@ -73,13 +81,15 @@ def read(status: int, headers: Mapping[str, str], content: bytes) -> Outcome:
         message, reason = choice["message"], choice.get("finish_reason")
         text, refusal = message.get("content"), message.get("refusal")
         usage = reply.get("usage") or {}  # type: ignore[union-attr]
-        tokens = [int(usage.get(f"{part}_tokens") or 0) for part in ("prompt", "completion")]
+        tokens = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
         if not isinstance(text, str | None):
             raise TypeError(type(text).__name__)
+        if as_written:
+            text = message_text(message)
     except (LookupError, TypeError, AttributeError, ValueError):
         return Outcome("malformed", detail=f"no chat completion: {shown!r}", status=status)
     if reason == "length":
-        return Outcome("cut off", None, "longer than max_tokens", status, None, *tokens)
+        return Outcome("cut off", None, "longer than max_tokens", status, None, *tokens, partial=text or "")
     if reason == "content_filter" or refusal:
         return Outcome("refused", None, str(refusal or reason)[:_SHOWN], status, None, *tokens)
     if not text or not text.strip():

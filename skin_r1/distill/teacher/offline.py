@@ -70,8 +70,9 @@ def ask(
                 )
                 for (_, _, (first, *others)), outcome in zip(fresh, outcomes, strict=True):
                     reason = "" if outcome.text is not None else f"teacher: {outcome.kind}: {outcome.detail}"
-                    yield Reply(first, outcome.text, reason, cached=False)
-                    yield from (Reply(other, outcome.text, reason, cached=True) for other in others)
+                    partial = outcome.partial
+                    yield Reply(first, outcome.text, reason, cached=False, partial=partial)
+                    yield from (Reply(other, outcome.text, reason, cached=True, partial=partial) for other in others)
         finally:
             cache.close()
 
@@ -143,7 +144,7 @@ def _outcome(output: Any) -> Outcome:
     said = output.outputs[0]
     tokens = len(output.prompt_token_ids or ()), len(said.token_ids)
     if said.finish_reason == "length":
-        return Outcome("cut off", None, "longer than max_tokens", 0, None, *tokens)
+        return Outcome("cut off", None, "longer than max_tokens", 0, None, *tokens, partial=said.text)
     if not said.text.strip():
         return Outcome("empty", None, "no text", 0, None, *tokens)
     return Outcome("answered", said.text, "", 0, None, *tokens)
