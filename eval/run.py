@@ -1,110 +1,161 @@
 """`skin-r1 eval run`: a model reads every case of a split and says what it sees -> predictions.jsonl."""
 
-import argparse
-import hashlib
-import re
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eval.models.origin import candidates, describe, is_url
+from eval.models.questions import LEFT_OUT, Answer, Questions
+from eval.options import Options, read_options
+from eval.tasks import applies
 from skin_r1.errors import problem
 
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-EXAMPLES = """\
-Examples:
-  skin-r1 eval run --model runs/demo/grpo --corpus runs/demo/corpus --out runs/eval/predictions.jsonl
-  skin-r1 eval run --config recipes/tiny/eval.yaml --model runs/sft --corpus runs/corpus --out runs/eval/p.jsonl
-  skin-r1 eval run --model BASE --adapter LORA --corpus runs/corpus --temperature 0.8 --seed 1 --out p.jsonl
 
-A killed run resumes where it stopped: give the same command again.
-"""
+@dataclass(frozen=True)
+class Tally:
+    """What a run did.
+
+    Attributes:
+        made: predictions written now.
+        failed: reason's kind -> cases that have no answer and can be asked again.
+        left_out: cases that the probe cannot change.
+    """
+
+    made: int
+    failed: Mapping[str, int]
+    left_out: int
 
 
-def run_predictions(
-    model: Path,
-    corpus: Path,
-    out: Path,
-    *,
-    split: str = "test",
-    adapter: Path | None = None,
-    temperature: float = 0.0,
-    max_new_tokens: int = 160,
-    seed: int = 0,
-    batch_size: int = 32,
-    limit: int | None = None,
-    overwrite: bool = False,
-) -> int:
-    """Let a model answer every case of a split; append to `out` batch by batch, and resume.
+def run_predictions(options: Options) -> Tally:
+    """Let a model answer every case that the task suits; append to `out` as answers come, and resume.
 
-    The split is cut into the same batches whether or not a run was interrupted, and each batch has its own seed, so a
-    resumed run writes what an uninterrupted one would have written.
-
-    Returns:
-        The number of predictions made now.
+    What a kill leaves is completed to what an uninterrupted run would have written: batches and questions have seeds of
+    their own, answers of endpoints are kept in a file, and at the end the lines stand in the order of the split.
 
     Raises:
         UserError: no such model, no images, or `out` belongs to another run.
     """
     from tqdm import tqdm
 
-    from eval.predictions import Prediction, append, resume, start
+    from eval.predictions import Prediction, append, read_meta, resume, start
+
+    questions, split = read_questions(options)
+    ids: list[str] = questions.table["case_id"][:]
+    labels = candidates(options)
+    meta = describe(options, split, labels)
+    cache = options.cache or options.out.with_name(options.out.name + ".answers.sqlite")
+    kept = set() if options.overwrite else resume(options.out, meta)
+    if options.cache is None and (options.overwrite or read_meta(options.out) != meta):
+        for end in ("", "-wal", "-shm"):  # answers to the same questions, by what may be another model
+            cache.with_name(cache.name + end).unlink(missing_ok=True)
+    done = {place for place, case_id in enumerate(ids) if case_id in kept}
+    if len(done) == len(ids):
+        finish(options.out, ids, {})
+        return Tally(0, {}, 0)
+
+    stream = _answers(options, questions, done, labels, cache)
+    if not done:
+        start(options.out, meta)
+    name = (
+        Path(options.model).name if options.adapter is None else f"{Path(options.model).name}/{options.adapter.name}"
+    )
+    name = options.model if is_url(options.engine) else name
+    missing: dict[str, str] = {}
+    made = 0
+    try:
+        with tqdm(total=len(ids), initial=len(done), desc="eval run", unit="case") as bar:
+            for batch in stream:
+                missing |= {ids[answer.place]: answer.failure for answer in batch if answer.text is None}
+                fresh = [_line(answer, ids, name, options, questions) for answer in batch if answer.text is not None]
+                append(options.out, (Prediction(**line) for line in fresh))
+                made += len(fresh)
+                bar.update(len(fresh))
+                bar.set_postfix(unanswered=len(missing), refresh=False)
+    finally:
+        finish(options.out, ids, missing)
+    kinds = [reason.partition(":")[0] for reason in missing.values()]
+    return Tally(made, {kind: kinds.count(kind) for kind in kinds if kind != LEFT_OUT}, kinds.count(LEFT_OUT))
+
+
+def _answers(
+    options: Options, questions: Questions, done: set[int], labels: Mapping[str, str] | None, cache: Path
+) -> Iterator[list[Answer]]:
+    if options.engine == "transformers":
+        from eval.models.checkpoint import Decoding, answers
+
+        decoding = Decoding(
+            options.temperature, options.max_new_tokens, options.seed, options.batch_size, options.samples
+        )
+        return answers(questions, done, decoding, Path(options.model), options.adapter, labels)
+    from eval.models import chat
+
+    url = options.engine if is_url(options.engine) else ""
+    ask = (
+        chat.ask_endpoint(options.api_key_env, options.timeout, options.attempts)
+        if url
+        else chat.ask_vllm(options.max_model_len)
+    )
+    settings = chat.Chat(
+        options.model, url, options.concurrency, options.temperature, options.max_new_tokens, options.seed
+    )
+    todo = [place for place in range(len(questions)) if place not in done]
+    return chat.answers(questions, todo, ask, settings, cache, options.samples)
+
+
+def _line(answer: Answer, ids: Sequence[str], name: str, options: Options, questions: Questions) -> dict[str, Any]:
+    """Attributes of a Prediction; what says nothing is left out."""
+    line = {
+        "model": name,
+        "task": None if options.task == "diagnosis" else options.task,
+        "options": questions.options(answer.place),
+        "samples": answer.samples,
+        "label_scores": answer.label_scores,
+        "label_means": answer.label_means,
+        "failure": answer.failure,
+    }
+    return {
+        "case_id": ids[answer.place],
+        "completion": answer.text,
+        **{key: value for key, value in line.items() if value},
+    }
+
+
+def read_questions(options: Options) -> tuple[Questions, Any]:
+    """The questions of a run, and the whole split.
+
+    Raises:
+        UserError: no such corpus, split or probe, a case without an image, or no case that the task suits.
+    """
     from skin_r1.case import load_corpus
 
-    table = load_corpus(corpus, split)
-    if limit is not None:
-        table = table.select(range(min(limit, len(table))))
-    case_ids: list[str] = table["case_id"][:]
-    check_images(table, corpus, split)
-    meta = {
-        "model": str(model),
-        "model_checksum": checkpoint_checksum(model),
-        "adapter": None if adapter is None else str(adapter),
-        "adapter_checksum": None if adapter is None else checkpoint_checksum(adapter),
-        "corpus_checksum": _digest(table["checksum"][:]),
-        "split": split,
-        "limit": limit,
-        "decoding": {
-            "temperature": temperature,
-            "max_new_tokens": max_new_tokens,
-            "seed": seed,
-            "batch_size": batch_size,
-        },
-    }
-    done = set() if overwrite else resume(out, meta)
-    if done >= set(case_ids):
-        return 0
+    split = load_corpus(options.corpus, options.split)
+    table = split if options.limit is None else split.select(range(min(options.limit, len(split))))
+    check_images(table, options.corpus, options.split)
+    facts = table.remove_columns("images").to_list()
+    suited = [place for place, row in enumerate(facts) if applies(options.task, row)]
+    if not suited:
+        raise problem(
+            f"no case can be asked the task {options.task}: its truth is not known of any",
+            file=options.corpus / options.split,
+            column="task",
+        )
+    if len(suited) < len(facts):
+        table, facts = table.select(suited), [facts[place] for place in suited]
+    change = None
+    if options.probe_name is not None:
+        from eval.probes.perturb import PROBES, perturb
+        from eval.probes.pool import Pool
 
-    # Imported late: a mistake in the arguments should not cost the wait for torch.
-    from skin_r1.models import generate, load
-    from skin_r1.reading import messages_for
+        if options.probe_name not in PROBES:
+            raise problem("unknown probe", column="probe", found=options.probe_name, allowed=PROBES)
+        name, seed, pool = options.probe_name, options.probe_seed, Pool.of(split)
 
-    loaded = load(model, adapter=adapter)
-    if not done:
-        start(out, meta)
-    name = "/".join(path.name for path in (model, adapter) if path is not None)
-    made = 0
-    with tqdm(total=len(case_ids), initial=len(done), desc="eval run", unit="case") as bar:
-        for first in range(0, len(case_ids), batch_size):
-            if done >= set(case_ids[first : first + batch_size]):
-                continue
-            rows = [table[i] for i in range(first, min(first + batch_size, len(case_ids)))]
-            completions = generate(
-                loaded,
-                [(messages_for(row), row["images"]) for row in rows],
-                max_new_tokens=max_new_tokens,
-                temperature=temperature,
-                seed=seed + first,  # what `generate` gives this batch when it gets all rows in one call
-                batch_size=batch_size,
-            )
-            fresh = [
-                Prediction(row["case_id"], completion, model=name)
-                for row, completion in zip(rows, completions, strict=True)
-                if row["case_id"] not in done
-            ]
-            append(out, fresh)
-            made += len(fresh)
-            bar.update(len(fresh))
-    return made
+        def change(row: dict[str, Any]) -> dict[str, Any]:
+            return perturb(name, row, pool, seed=seed)
+
+    return Questions(table, facts, options.task, options.choices, options.seed, change), split
 
 
 def check_images(table: Any, corpus: Path, split: str) -> None:
@@ -128,115 +179,56 @@ def check_images(table: Any, corpus: Path, split: str) -> None:
         )
 
 
-def checkpoint_checksum(folder: Path) -> str | None:
-    """SHA-256 over the names and bytes of a checkpoint's weights and configuration; None for a hub id (`org/name`).
+def finish(out: Path, ids: Sequence[str], missing: Mapping[str, str]) -> None:
+    """Put the lines in the order of the split, and the reasons of what has none beside them."""
+    from skin_r1.whole import write_whole
 
-    Raises:
-        UserError: there is no such folder, or it holds no weights.
-    """
-    if HUB_ID.fullmatch(str(folder)) and not folder.parent.is_dir():
-        return None
-    if not folder.is_dir():
-        raise problem("no such checkpoint folder", file=folder, allowed="a folder with config.json and *.safetensors")
-    files = sorted(
-        {*folder.glob("*.safetensors"), *folder.glob("*.bin"), *folder.glob("*.json"), *folder.glob("*.jinja")}
-    )
-    if not any(file.suffix in (".safetensors", ".bin") for file in files):
-        raise problem(
-            "the folder holds no weights",
-            file=folder,
-            allowed="a folder with config.json and *.safetensors",
-            next_step="give the folder that `skin-r1 sft` or `skin-r1 grpo` wrote",
-        )
-    from skin_r1.manifest import sha256_file
-
-    # trainer_state.json, manifest.json and their like may be rewritten without changing the model.
-    files = [file for file in files if file.name not in ("trainer_state.json", "manifest.json")]
-    return _digest([f"{file.name} {sha256_file(file)}" for file in files])
+    reasons = out.with_name(out.name + ".unanswered.jsonl")
+    if missing:
+        order = (case_id for case_id in ids if case_id in missing)
+        lines = (json.dumps({"case_id": each, "reason": missing[each]}, ensure_ascii=False) for each in order)
+        write_whole(reasons, "\n".join(lines) + "\n")
+    else:
+        reasons.unlink(missing_ok=True)
+    if not out.exists():
+        return
+    lines_of = {json.loads(line)["case_id"]: line for line in out.read_bytes().splitlines(keepends=True)}
+    ordered = [lines_of[case_id] for case_id in ids if case_id in lines_of]
+    if ordered != list(lines_of.values()):
+        write_whole(out, b"".join(ordered))
 
 
-def _digest(parts: Sequence[str | None]) -> str:
-    return hashlib.sha256("\n".join(str(part) for part in parts).encode()).hexdigest()
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="skin-r1 eval run",
-        description="Let a model answer every case of a split; writes a JSON line per case and resumes after a kill.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--config", type=Path, metavar="RECIPE", help="YAML with any of these options")
-    parser.add_argument("--model", type=Path, metavar="DIR", help="checkpoint folder, or a hub id (required)")
-    parser.add_argument(
-        "--adapter", type=Path, metavar="DIR", help="LoRA adapter; loaded beside the model, never merged"
-    )
-    parser.add_argument("--corpus", type=Path, metavar="DIR", help="corpus of Case records (required)")
-    parser.add_argument("--split", default="test", help="train, validation or test (default: test)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="predictions.jsonl to write or resume (required)")
-    parser.add_argument("--temperature", type=float, default=0.0, help="0 is greedy (default)")
-    parser.add_argument("--max_new_tokens", type=int, default=160, metavar="N", help="longest answer (default: 160)")
-    parser.add_argument("--seed", type=int, default=0, help="of the sampling (default: 0)")
-    parser.add_argument("--batch_size", type=int, default=32, metavar="N", help="cases per forward pass (default: 32)")
-    parser.add_argument("--limit", type=int, metavar="N", help="the first N cases only")
-    parser.add_argument("--overwrite", action="store_true", help="forget predictions that are there already")
-    return parser
-
-
-def recipe_arguments(recipe: Path, parser: argparse.ArgumentParser) -> list[str]:
-    """A recipe's keys as command-line arguments, so that one parser checks both.
-
-    Raises:
-        UserError: no such file, not a YAML mapping, or an unknown key.
-    """
-    import yaml
-
-    if not recipe.is_file():
-        raise problem("there is no such recipe", file=recipe, next_step="ls recipes/*/*.yaml")
-    text = recipe.read_text(encoding="utf-8-sig")
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise problem("the recipe is not YAML", file=recipe, found=str(error)) from None
-    if not isinstance(content, Mapping):
-        raise problem("the recipe is not a mapping of keys to values", file=recipe, found=type(content).__name__)
-    flags = {action.dest: action.nargs == 0 for action in parser._actions if action.dest not in ("help", "config")}
-    arguments: list[str] = []
-    for key, value in content.items():
-        if key not in flags:
-            lines = [line.split(":")[0].strip() for line in text.splitlines()]
-            row = lines.index(str(key)) + 1 if str(key) in lines else None
-            raise problem(
-                "unknown key in a recipe", file=recipe, row=row, column=str(key), found=str(key), allowed=sorted(flags)
-            )
-        if flags[key]:
-            arguments += [f"--{key}"] if value else []
-        elif value is not None:
-            arguments += [f"--{key}={value}"]
-    return arguments
+def show(options: Options) -> None:
+    """Print the first question as it would be asked."""
+    questions, _ = read_questions(options)
+    question = questions.ask(0)
+    print(f"{len(questions)} cases; the first is {questions.facts[0]['case_id']}")
+    if isinstance(question, Answer):
+        print(question.failure)
+        return
+    print("images: " + (", ".join(f"{image.width} x {image.height}" for image in question.images) or "none"))
+    print(f"options: {', '.join(question.options) or 'none'}\n")
+    print("\n".join(message["content"] for message in question.messages))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `skin-r1 eval run`."""
     import sys
 
-    given = list(sys.argv[1:] if argv is None else argv)
-    parser = _parser()
-    options = parser.parse_args(given)
-    if options.config is not None:
-        options = parser.parse_args([*recipe_arguments(options.config, parser), *given])
-    for name in ("model", "corpus", "out"):
-        if getattr(options, name) is None:
-            raise problem(f"--{name} is needed", next_step="skin-r1 eval run --help")
-    for name in ("max_new_tokens", "batch_size", "limit"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            raise problem(f"--{name} counts from 1", found=value, allowed="a positive number")
-    if options.temperature < 0:
-        raise problem("--temperature is never negative", found=options.temperature, allowed="0 (greedy) or more")
-    chosen = {key: value for key, value in vars(options).items() if key != "config"}
-    made = run_predictions(**chosen)
-    print(f"{made} new predictions in {options.out}")
+    options = read_options(sys.argv[1:] if argv is None else argv)
+    if options.dry_run:
+        show(options)
+        return 0
+    tally = run_predictions(options)
+    print(f"{tally.made} new predictions in {options.out}")
+    reasons = f"see {options.out}.unanswered.jsonl"
+    if tally.left_out:
+        print(f"{tally.left_out} cases left out: the probe cannot change them; {reasons}")
+    if tally.failed:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in tally.failed.items())
+        print(f"incomplete: {sum(tally.failed.values())} cases have no answer ({kinds}); {reasons}", file=sys.stderr)
+        print("next: mend what can be mended and give the same command again", file=sys.stderr)
+        return 1
     where = f"--corpus {options.corpus} --split {options.split}"
     print(f"next: skin-r1 eval score --predictions {options.out} {where} --out DIR")
     return 0

@@ -1,0 +1,1 @@
+"""Who answers: a checkpoint through transformers, vLLM without a server, or any OpenAI-compatible endpoint."""
