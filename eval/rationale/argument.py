@@ -1,6 +1,7 @@
 """Which steps of a clinical argument a rationale takes, and whether they come in order."""
 
 import re
+from bisect import bisect
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import combinations
@@ -29,8 +30,8 @@ _PROCESS = re.compile(
     re.IGNORECASE,
 )
 _AGAINST = re.compile(
-    r"\b(?:less likely|unlikely|improbable|against|excluded?|ruled out|rules out|rather than|unlike|does not fit|less (?:typical|"
-    r"consistent)|lacks?|missing|absen\w+|set aside|abandoned|dropped)\b",
+    r"\b(?:less likely|unlikely|improbable|against|excluded?|ruled out|rules out|rather than|unlike|does not fit|"
+    r"less (?:typical|consistent)|lacks?|missing|absen\w+|set aside|abandoned|dropped)\b",
     re.IGNORECASE,
 )
 _REASON = re.compile(
@@ -47,8 +48,8 @@ _OUTLOOK = re.compile(
 def steps(text: str, claims: Sequence[Claim], diagnosis: str | None) -> Mapping[Step, int]:
     """Each step that the text takes, with the character where it first stands.
 
-    - `description`: a finding is asserted or denied of the lesion.
-    - `interpretation`: words such as "suggests" or "typical of" link it to a disease or a process.
+    - `description`: a finding is asserted or denied of the lesion, not only to turn an alternative down.
+    - `interpretation`: words such as "suggests" or "typical of" link what is seen to a disease or a process.
     - `diagnosis`: one is concluded; else one is leaned to, the answer's first.
     - `differential`: another one is named that is no kind of it.
     - `why less likely`: a sentence that names one of these says what it would show, what is not there, or another reason
@@ -63,8 +64,6 @@ def steps(text: str, claims: Sequence[Claim], diagnosis: str | None) -> Mapping[
     named = [claim for claim in claims if claim.kind == "diagnosis"]
     chosen = _chosen(named, diagnosis)
     found: dict[Step, int] = {}
-    if (seen := next((c for c in claims if c.kind == "finding" and c.stance in ("said", "denied")), None)) is not None:
-        found["description"] = seen.start
     if chosen is not None:
         found["diagnosis"] = chosen.start
     own = _line(chosen.slug if chosen is not None else diagnosis)
@@ -72,18 +71,30 @@ def steps(text: str, claims: Sequence[Claim], diagnosis: str | None) -> Mapping[
     if others:
         found["differential"] = others[0].start
     for start, end, inside in _by_sentence(text, claims):
-        if "interpretation" not in found and (inside or _PROCESS.search(text, start, end)):
-            link = _LINK.search(text, start, end)
-            if link and (_PROCESS.search(text, start, end) or any(c.kind == "diagnosis" for c in inside)):
-                found["interpretation"] = link.start()
-        if "why less likely" not in found and any(c.kind == "diagnosis" and c.slug not in own for c in inside):
-            if _reasoned(text, start, end, inside, own):
-                found["why less likely"] = end
-    spans = [(claim.start, claim.end) for claim in named]
-    outlook = next((m.start() for m in _OUTLOOK.finditer(text) if not _within(m.start(), spans)), None)
-    if outlook is not None:
-        found["outlook"] = outlook
+        rival = any(c.kind == "diagnosis" and c.slug not in own for c in inside)
+        if rival and _reasoned(text, start, end, inside, own):
+            found.setdefault("why less likely", end)
+            continue
+        seen = next((c.start for c in inside if c.kind == "finding" and c.stance in ("said", "denied")), None)
+        if seen is not None:
+            found.setdefault("description", seen)
+        if "interpretation" not in found and (link := _interpreted(text, start, end, inside)) is not None:
+            found["interpretation"] = link
+    starts = [claim.start for claim in named]
+    for word in _OUTLOOK.finditer(text):
+        name = bisect(starts, word.start()) - 1
+        if name < 0 or word.start() >= named[name].end:  # no part of a name, as in "malignant melanoma"
+            found["outlook"] = word.start()
+            break
     return {step: found[step] for step in STEPS if step in found}
+
+
+def _interpreted(text: str, start: int, end: int, inside: Sequence[Claim]) -> int | None:
+    """Where a sentence links what is seen to a disease or a process."""
+    if any(claim.kind == "diagnosis" for claim in inside) or _PROCESS.search(text, start, end):
+        link = _LINK.search(text, start, end)
+        return link.start() if link else None
+    return None
 
 
 def _reasoned(text: str, start: int, end: int, inside: Sequence[Claim], own: Collection[str]) -> bool:
@@ -115,14 +126,17 @@ def order(found: Mapping[Step, int]) -> float | None:
 
 
 def _chosen(named: Sequence[Claim], diagnosis: str | None) -> Claim | None:
-    """The diagnosis that the reasoning comes to: concluded before leaned to, in line with the answer before any other."""
+    """The diagnosis that the reasoning comes to: concluded, else leaned to, in line with the answer before any other; else
+    the answer where it is named last.
+    """
     line = _line(diagnosis)
     for stance in ("concluded", "leaning"):
         held = [claim for claim in named if claim.stance == stance and not claim.question]
         right = [claim for claim in held if claim.slug in line]
         if held:
             return (right or held)[0]
-    return None
+    last = named[-1] if named else None  # "on balance: psoriasis"
+    return last if last and last.slug in line and last.stance == "weighed" and not last.question else None
 
 
 @cache
@@ -146,7 +160,3 @@ def _by_sentence(text: str, claims: Sequence[Claim]) -> Iterator[tuple[int, int,
             inside.append(claims[at])
             at += 1
         yield start, end, inside
-
-
-def _within(at: int, spans: Sequence[tuple[int, int]]) -> bool:
-    return any(start <= at < end for start, end in spans)

@@ -10,25 +10,25 @@ from skin_r1.distill.differential.graph import SILENT, known
 from skin_r1.ontology import load_ontology
 from skin_r1.plausible import RARE
 
+NEUTRAL = 0.5  # neither expected nor implausible
 COMMON = 0.5  # a finding that surely more than half of the cases show is missed when it is denied
 
 
 def consistency(asserted: Collection[str], denied: Collection[str], diagnosis: str | None) -> float | None:
     """How well the findings carry the diagnosis of the same answer, in [0, 1]; the truth is not looked at.
 
-    Mean over the asserted findings of which anything is known for the diagnosis: 1 where a rule calls the finding typical or
-    supporting, or the lower end of the 95 % interval of its counted share reaches 0.15; 0 where a rule calls it rare or
-    excluding, or the upper end stays below 0.05; else 0.5. A denied finding that is typical, or shown by surely more than
-    half of the cases, adds a 0; other denials add nothing. An excluding finding makes the diagnosis untenable: 0 at all.
+    Mean over the asserted findings: 1 where a rule calls the finding typical or supporting of the diagnosis, or the lower end
+    of the 95 % interval of its counted share reaches 0.15; 0 where a rule calls it rare or excluding, or the upper end stays
+    below 0.05; else 0.5, also where rules and counts are silent. A denied finding that is typical, or shown by surely more
+    than half of the cases, adds a 0; other denials add nothing. An excluding finding makes the diagnosis untenable: 0 at all.
     Rules and counts are those of `skin_r1.distill.differential.graph.known`, with rules of ancestors.
 
     Returns:
-        None without a diagnosis of the ontology, or where nothing is known of any finding.
+        None without a diagnosis of which anything is known, or without any finding.
     """
-    if diagnosis is None or diagnosis not in load_ontology().nodes:
+    if diagnosis is None or diagnosis not in load_ontology().nodes or not (carried := _carried(diagnosis)):
         return None
-    carried = _carried(diagnosis)
-    scores = [carried[slug][0] for slug in asserted if slug in carried]
+    scores = [carried[slug][0] if slug in carried else NEUTRAL for slug in asserted]
     scores += [0.0 for slug in denied if slug not in asserted and slug in carried and carried[slug][1]]
     if not scores:
         return None
@@ -45,7 +45,7 @@ def _carried(diagnosis: str) -> Mapping[str, tuple[float, bool]]:
         if about.role is not None:
             carries = float(about.favors)
         else:
-            carries = 1.0 if low >= SILENT else 0.0 if high < RARE else 0.5
+            carries = 1.0 if low >= SILENT else 0.0 if high < RARE else NEUTRAL
         out[slug] = carries, about.role == "typical" or low > COMMON
     return out
 

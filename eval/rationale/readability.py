@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 GRAM = 4  # words of a run whose repetition counts
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-_SENTENCE_END = re.compile(r"[.!?]+(?=\s|$)|\n+")
+_SENTENCE_END = re.compile(r"(?<![.!?])[.!?]++(?=\s|$)|\n+")
 _VOWELS = re.compile(r"[aeiouy]+")
 _SILENT = re.compile(r"(?:(?<![^aeiouy]l)e|(?<![dt])ed|(?<![sxzcg])(?<!ch|sh)(?<![^aeiouy]l)es)$")
 
