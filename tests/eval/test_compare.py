@@ -32,7 +32,7 @@ def test_differences_by_hand(folders, tmp_path, capsys):
     assert 0 < accuracy["low"] < 12 / 40 < accuracy["high"]
     assert result["mcnemar"] == {"only_a": 0, "only_b": 12, "p": pytest.approx(2 * binom.pmf(0, 12, 0.5))}
     assert set(result["metrics"]["grounding_f1"].values()) == {None}
-    assert accuracy["p"] == pytest.approx(2 / 1001) and accuracy["p"] < accuracy["p_holm"] < 0.05
+    assert 0 < accuracy["p"] < 0.01 and accuracy["p"] < accuracy["p_holm"] <= 15 * accuracy["p"]
     assert 0.05 < accuracy["detectable"] < 0.3
     assert "McNemar" in capsys.readouterr().out
 
