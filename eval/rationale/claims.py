@@ -26,9 +26,19 @@ _CUT = re.compile(
 _SURE = r"possible|possibly|probable|probably|presumably|suspected|likely|questionable|equivocal|apparent|borderline"
 _OF = r"suggest(?:ion|ive|ing) of|hints? of|suspicio(?:n|us) (?:of|for)"
 _MAY = r"perhaps|maybe|may|might|could|whether|uncertain|unclear|unsure|not sure|not certain"
-_HEDGE = re.compile(rf"\b(?=[abcehlmnpqsuw])(?:{_SURE}|{_OF}|{_MAY})\b", re.IGNORECASE)
+_HEDGE = re.compile(rf"\b(?=[abcehlmnpqsuw])(?:{_SURE}|{_OF}|{_MAY}|can)\b", re.IGNORECASE)
 _RIGHT_BEFORE = re.compile(rf"\b(?:{_SURE}|{_OF})(?: (?:of|an?|the|some|early|focal|slight))?\W*$", re.IGNORECASE)
 _MODAL = re.compile(rf"\b(?:{_MAY})\b", re.IGNORECASE)
+_CAUSES = re.compile(
+    r"\b(?:can|could|may|might)(?: also| sometimes| often)? (?:cause|present|lead|produce|explain|mimic|resemble)\b",
+    re.IGNORECASE,
+)
+# Words that lead back from a list of candidates to this lesion.
+_HERE = re.compile(
+    r"\b(?:here|this|image|observed|described|seen|visible|present|noted|match\w*|fits?|case|patient|explains?)\b",
+    re.IGNORECASE,
+)
+_TITLE = 70  # characters of a line before the colon that may name a candidate
 # "an ulcer is likely", but not "the ulcer is likely due to friction" or "the redness could be reactive".
 _HEDGE_AFTER = re.compile(
     rf"\s*\(\?\)|,? if any\b|\s+(?:(?:is|are|was|were|seems?|remains?) )?(?:only |merely |rather |also )?"
@@ -124,10 +134,12 @@ def polarity_of(text: str, claim: Claim, disease: int = 0) -> Polarity | None:
     first = max(0, claim.start - _PART)
     if _HEDGE.search(text, first, claim.start):
         part = max((cut.end() for cut in _CUT.finditer(text, first, claim.start)), default=first)
+        if _CAUSES.search(text, part, claim.start):
+            return None  # "folliculitis could cause papules"
         if claim.stance == "said" and _RIGHT_BEFORE.search(text[part : claim.start]):
             return "hedged"
         if _MODAL.search(text, part, claim.start):
-            return "hedged" if disease <= part else None  # "folliculitis could cause papules"
+            return "hedged" if disease <= part else None
     if claim.stance == "general":
         return None
     first, last = max(0, claim.start - _NEAR), claim.end + _NEAR
@@ -150,11 +162,11 @@ def judged_claims(
         present, absent: concept slugs that are annotated.
     """
     told: list[tuple[Claim, Polarity]] = []
-    disease = 0
+    aside, disease = _candidates(text, claims), 0
     for c in claims:
         if c.kind == "diagnosis":
             disease = c.end
-        elif (how := polarity_of(text, c, disease)) is not None:
+        elif c.start not in aside and (how := polarity_of(text, c, disease)) is not None:
             told.append((c, how))
     listed = [slug for slug in dict.fromkeys(findings) if slug is not None]
     firm = {c.slug for c, how in told if how != "hedged"} | {*listed}
@@ -175,6 +187,26 @@ def judged_claims(
     claimed = {slug for slug, _ in seen}
     missing = [slug for slug in dict.fromkeys(present) if slug not in claimed]
     return (*spoken, *[JudgedClaim("nowhere", None, None, slug, None, "missing", True) for slug in missing])
+
+
+def _candidates(text: str, claims: Sequence[Claim]) -> set[int]:
+    """First characters of the findings that a list of candidates tells of a disease: "- Acne or rosacea: pustules."."""
+    found: set[int] = set()
+    if "\n" not in text:
+        return found
+    at, title, line = 0, False, -1
+    for start, sentence in sentences(text):
+        if line < 0 or text[start - 1] == "\n":
+            title, line = False, start
+        inside = []
+        while at < len(claims) and claims[at].start < start + len(sentence):
+            inside.append(claims[at])
+            at += 1
+        colon = text.find(":", line, line + _TITLE) if start == line else -1
+        title = title or any(c.kind == "diagnosis" and c.start < colon for c in inside)
+        if title and not _HERE.search(sentence):
+            found.update(c.start for c in inside if c.kind == "finding")
+    return found
 
 
 def _vague(text: str, claims: Sequence[Claim]) -> Iterator[JudgedClaim]:
