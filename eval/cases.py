@@ -6,10 +6,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
 from eval.answers.reader import read_answer
 from eval.findings import check_findings, think_findings
 from eval.groups import attributes
 from eval.predictions import Prediction
+from eval.rationale.check import RationaleCheck, check_rationale
 from skin_r1.errors import problem
 from skin_r1.ontology import load_ontology
 from skin_r1.reading import Reading, parse
@@ -38,6 +41,8 @@ class CaseScore:
         asserted: concepts that the answer asserts; each once.
         unnamed: asserted findings that are in no vocabulary of ours, as written.
         think: concepts that the reasoning asserts.
+        reasoning: the text that `rationale` is about.
+        rationale: its claims and how it argues; of an empty text where the answer could not be read.
         label_scores: diagnosis slug -> log-probability, or None.
     """
 
@@ -62,6 +67,8 @@ class CaseScore:
     asserted: tuple[str, ...] = ()
     unnamed: tuple[str, ...] = ()
     think: tuple[str, ...] = ()
+    reasoning: str = ""
+    rationale: RationaleCheck | None = None
     label_scores: Mapping[str, float] | None = None
 
     @property
@@ -143,6 +150,7 @@ def score_case(row: Mapping[str, Any], prediction: Prediction | None, reader: Re
     }
     if said is None:
         unread: dict[str, Any] = {"said": None, "predicted": None, "predicted_malignancy": None, "missed": present}
+        unread["rationale"] = check_rationale(row, "")
         return CaseScore(**shared, **unread, credit=None if truth is None else 0.0)
     credit = load_ontology().hierarchical_credit(said.predicted, truth) if said.predicted and truth else 0.0
     return CaseScore(
@@ -156,14 +164,19 @@ def score_case(row: Mapping[str, Any], prediction: Prediction | None, reader: Re
         asserted=said.findings,
         unnamed=said.unnamed,
         think=think_findings(said.think),
+        reasoning=said.think,
+        rationale=check_rationale(row, said.think, said.findings, said.differential, said.predicted),
     )
+
+
+_LINES = TypeAdapter(CaseScore)
 
 
 def write_scores(path: Path, scores: list[CaseScore]) -> None:
     """One line per case; `correct` is written along for readers in other languages."""
-    with path.open("w", encoding="utf-8") as stream:
+    with path.open("wb") as stream:
         for score in scores:
-            stream.write(json.dumps({**asdict(score), "correct": score.correct}, ensure_ascii=False) + "\n")
+            stream.write(json.dumps({**asdict(score), "correct": score.correct}, ensure_ascii=False).encode() + b"\n")
 
 
 def read_scores(folder: Path) -> list[CaseScore]:
@@ -176,17 +189,16 @@ def read_scores(folder: Path) -> list[CaseScore]:
     if not path.is_file():
         raise problem("no scored cases here", file=path, next_step=f"skin-r1 eval score ... --out {folder}")
     scores = []
-    for row, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for row, line in enumerate(path.read_bytes().splitlines(), start=1):
         try:
-            line = json.loads(text)
-            line.pop("correct")
-            fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in line.items()}
-            scores.append(CaseScore(**fields))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            scores.append(_LINES.validate_json(line))
+        except ValidationError as error:
+            first = error.errors()[0]
             raise problem(
-                f"not a scored case of this version: {error}",
+                f"not a scored case of this version: {first['msg']}",
                 file=path,
                 row=row,
+                column=".".join(str(part) for part in first["loc"]) or None,
                 next_step="score the predictions again with `skin-r1 eval score --overwrite`",
             ) from None
     return scores

@@ -52,6 +52,8 @@ def compare(a: Path, b: Path, *, seed: int = 0, bootstrap: int = 2000) -> dict[s
     second = [order[score.case_id] for score in first]
     groups = [score.group for score in first]
     built = [build_metrics(scores) for scores in (first, second)]
+    both = {metric.name for metric in built[0]} & {metric.name for metric in built[1]}
+    built = [[metric for metric in metrics if metric.name in both] for metrics in built]
     drawn = [resample(metrics, groups, seed=seed, resamples=bootstrap) for metrics in built]
     found = {
         left.name: _difference(left.value(), right.value(), drawn[1][row] - drawn[0][row])

@@ -24,7 +24,9 @@ SICK = {"malignant": {"malignant"}, "malignant_or_premalignant": {"malignant", "
 
 NAMES = {
     **{
-        f"score_top{k}": Described(f"Top-{k} by score", f"true diagnosis among the {k} most probable; ties are wrong")
+        f"score_top_{k}_accuracy": Described(
+            f"Top-{k} by score", f"true diagnosis among the {k} most probable; ties are wrong"
+        )
         for k in TOP
     },
     "roc_auc": Described("ROC-AUC (macro)", "each true diagnosis against the rest, mean over diagnoses"),
@@ -51,8 +53,10 @@ NAMES = {
         )
         for at in SENSITIVITIES
     },
-    "missed_malignancy_rate": Described(
-        "Missed malignancies", "malignant cases whose most probable diagnosis is not malignant", lower_is_better=True
+    "score_missed_malignancy_rate": Described(
+        "Missed malignancies by score",
+        "malignant cases whose most probable diagnosis is not malignant",
+        lower_is_better=True,
     ),
     "brier": Described(
         "Brier score", "squared distance of the probabilities from the truth, 0 to 2", lower_is_better=True
@@ -91,7 +95,7 @@ NAMES = {
 def probability(table: LabelTable) -> list[Metric | Ranked]:
     """The metrics of `NAMES` on these cases, in that order."""
     found = [
-        *(_mean(f"score_top{k}", table.hits(k), table.known) for k in TOP),
+        *(_mean(f"score_top_{k}_accuracy", table.hits(k), table.known) for k in TOP),
         *_one_against_rest(table),
         *_malignancy(table),
         *_proper(table),
@@ -130,7 +134,7 @@ def _malignancy(table: LabelTable) -> list[Metric | Ranked]:
             for at in SENSITIVITIES:
                 curve = specificity_at(at / 100, scores, sick[where])
                 found.append(Ranked(f"malignant_specificity_at_{at}", curve, where))
-            found.append(_mean("missed_malignancy_rate", ~table.leads(kinds), where & sick))
+            found.append(_mean("score_missed_malignancy_rate", ~table.leads(kinds), where & sick))
     return found
 
 

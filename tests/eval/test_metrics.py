@@ -7,7 +7,7 @@ from hiclass.metrics import precision, recall
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, recall_score
 
 from eval.findings import check_findings, per_finding, think_findings
-from eval.metrics import NAMES, build_metrics
+from eval.metrics import NAMES, build_metrics, probability
 from skin_r1.taxonomy import load_ontology
 
 
@@ -16,7 +16,8 @@ def values(scores):
 
 
 def test_every_metric_has_a_name_and_a_definition(scored):
-    assert list(values([scored()])) == list(NAMES)
+    assert list(values([scored(label_scores={"melanoma": 0.0})])) == list(NAMES)
+    assert set(NAMES) - set(values([scored()])) == set(probability.NAMES)  # nothing is said of them without scores
 
 
 def test_against_scikit_learn_with_failures_and_names_outside_of_the_truth(scored):
@@ -139,8 +140,7 @@ def test_unknown_findings_change_no_grounding_metric(scored):
 
 def test_undefined_metrics_are_nan_not_zero(scored):
     found = values([scored(None, "melanocytic-nevus", credit=None, malignancy=None)])
-    undefined = {name for name, value in found.items() if np.isnan(value)}
-    assert undefined == set(NAMES) - {"parse_failure_rate", "unread_rate"}
+    assert {name for name, value in found.items() if not np.isnan(value)} == {"parse_failure_rate", "unread_rate"}
 
 
 def test_agreement_of_reasoning_and_answer(scored):
