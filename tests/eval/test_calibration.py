@@ -47,7 +47,7 @@ def test_an_overconfident_model_is_exposed_and_mended():
     assert fitted.value == pytest.approx(4, rel=0.08)
     assert fitted.after < fitted.before and not fitted.at_the_end
     assert mended["nll"] < exposed["nll"] and mended["brier"] < exposed["brier"]
-    for name in ("score_top1", "score_top3"):  # no answer changes
+    for name in ("score_top_1_accuracy", "score_top_3_accuracy"):  # no answer changes
         assert mended[name] == exposed[name]
 
 
@@ -208,7 +208,7 @@ def test_unreadable_answers_are_wrong_and_lower_the_confidence():
     assert table.known.tolist() == [True, True, False]
     assert table.confidence[:2].tolist() == pytest.approx([0.75, 0.0])
     found = values(table)
-    assert found["score_top1"] == 0.5
+    assert found["score_top_1_accuracy"] == 0.5
     assert found["ece_width"] == pytest.approx((0.25 + 0.0) / 2)
     softer = scale(table, 2.0)  # sqrt(3/4) against sqrt(1/4)
     assert softer.confidence[0] == pytest.approx(math.sqrt(0.75) / (math.sqrt(0.75) + 0.5))
@@ -222,8 +222,8 @@ def test_votes_are_a_score_like_any_other():
     source = honest(8, 1500)
     named = [[CLASSES[c] for c in rng.choice(4, 10, p=row / row.sum())] for row in source.p]
     found = values(consistency_table(named, [CLASSES[t] for t in source.truth], [None] * 1500))
-    assert found["score_top1"] > 0.4
-    assert found["accuracy_at_coverage_50"] > found["score_top1"] + 0.1
+    assert found["score_top_1_accuracy"] > 0.4
+    assert found["accuracy_at_coverage_50"] > found["score_top_1_accuracy"] + 0.1
 
 
 def test_reliability_equals_scikit_learn_and_gives_an_interval():
@@ -256,7 +256,7 @@ def test_risk_and_coverage_at_the_thresholds():
     table = honest(11, 3000)
     thin = risk_coverage(table.confidence, table.hits(1), points=50)
     assert len(thin) == 50 and thin[-1].coverage == 1.0
-    assert thin[-1].risk == pytest.approx(1 - values(table)["score_top1"])
+    assert thin[-1].risk == pytest.approx(1 - values(table)["score_top_1_accuracy"])
     assert thin[10].risk < thin[-1].risk
     assert risk_coverage(np.array([]), np.array([], dtype=bool)) == []
 

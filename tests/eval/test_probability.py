@@ -137,8 +137,8 @@ def test_proper_scores_and_top_k_equal_scikit_learn():
     assert found["brier"] == pytest.approx(brier, **EXACT)
     for k in (1, 3):
         expected = top_k_accuracy_score(table.truth, table.p, k=k, labels=labels)
-        assert found[f"score_top{k}"] == pytest.approx(expected, **EXACT)
-    assert found["score_top5"] == 1.0
+        assert found[f"score_top_{k}_accuracy"] == pytest.approx(expected, **EXACT)
+    assert found["score_top_5_accuracy"] == 1.0
 
 
 def test_calibration_errors_equal_torchmetrics():
@@ -197,16 +197,16 @@ def test_a_tie_is_wrong_whatever_the_order():
     even = {slug: -1.0 for slug in CLASSES}
     for truth in CLASSES:
         found = values(label_table([even] * 4, [truth] * 4, ["malignant"] * 4))
-        assert found["score_top1"] == found["score_top3"] == 0.0
-        assert found["score_top5"] == 1.0
-        assert found["missed_malignancy_rate"] == 1.0
+        assert found["score_top_1_accuracy"] == found["score_top_3_accuracy"] == 0.0
+        assert found["score_top_5_accuracy"] == 1.0
+        assert found["score_missed_malignancy_rate"] == 1.0
         assert found["aurc"] == pytest.approx(1.0, **EXACT)
 
 
 def test_a_class_without_a_score_is_never_a_hit():
     table = label_table([{"melanoma": -0.1, "psoriasis": -3.0}], ["melanocytic-nevus"], ["benign"])
     found = values(table)
-    assert found["score_top5"] == 0.0
+    assert found["score_top_5_accuracy"] == 0.0
     assert found["nll"] == pytest.approx(-np.log(np.finfo(float).eps))  # the floor
 
 
@@ -220,8 +220,8 @@ def test_missed_malignancies_by_hand():
     ]
     table = label_table(scores, ["melanoma"] * 4 + ["melanocytic-nevus"], ["malignant"] * 4 + ["benign"])
     found = {metric.name: metric for metric in probability(table)}
-    assert found["missed_malignancy_rate"].value() == 0.5
-    assert found["missed_malignancy_rate"].applies.sum() == 4
+    assert found["score_missed_malignancy_rate"].value() == 0.5
+    assert found["score_missed_malignancy_rate"].applies.sum() == 4
     in_sum = np.log((2 * np.exp(-1)) / (2 * np.exp(-1) + np.exp(-0.9)))
     assert table.log_p_of(["malignant"])[3] == pytest.approx(in_sum)
 
