@@ -99,12 +99,14 @@ def _line(name: str, case: Case, skipped: Mapping[str, str]) -> dict[str, Any]:
 def probe_table(result: Mapping[str, Any]) -> str:
     """The statistics and the verdicts as aligned text."""
 
+    def number(value: float) -> str:
+        return f"{round(value, 2) + 0.0:.2f}"  # no "-0.00"
+
     def cell(found: Mapping[str, Any] | None) -> str:
         if found is None:
             return "-"
-        return f"{found['value']:.2f}" + (
-            "" if found["low"] is None else f" [{found['low']:.2f}, {found['high']:.2f}]"
-        )
+        ends = "" if found["low"] is None else f" [{number(found['low'])}, {number(found['high'])}]"
+        return number(found["value"]) + ends
 
     lines = [f"  {'':<18}{'n':>5}  " + "".join(f"{NAMES[key].title:<21}" for key in SHOWN).rstrip()]
     for name, probe in result["probes"].items():
@@ -113,7 +115,7 @@ def probe_table(result: Mapping[str, Any]) -> str:
     lines.append("")
     for name, probe in result["probes"].items():
         lines.append(f"  {name:<18}{probe['verdict']['line']}")
-        more = [key for key in probe["metrics"] if key not in SHOWN]
+        more = [key for key in probe["metrics"] if key not in (*SHOWN, probe["verdict"]["statistic"])]
         lines += [f"  {'':<18}  {NAMES[key].title.lower()} {cell(probe['metrics'][key])}" for key in more]
         lines += [f"  {'':<18}  {count} cases left out: {why}" for why, count in probe["skipped"].items()]
     return "\n".join(lines)

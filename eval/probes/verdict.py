@@ -44,11 +44,10 @@ def _change(statistic: str, yes: str, no: str) -> Rule:
     return Rule(statistic, MARGIN, MARGIN, yes, no)
 
 
-_NEEDS = "the accuracy comes from the image", "the accuracy owes nothing to the image"
 RULES: dict[str, Rule | str] = {
-    "no_image": _effect("accuracy_drop", *_NEEDS),
-    "blank": _effect("accuracy_drop", *_NEEDS),
-    "noise": _effect("accuracy_drop", *_NEEDS),
+    "no_image": _effect("accuracy_drop", "accuracy falls without an image", "accuracy holds without an image"),
+    "blank": _effect("accuracy_drop", "accuracy falls on a blank image", "accuracy holds on a blank image"),
+    "noise": _effect("accuracy_drop", "accuracy falls on noise", "accuracy holds on noise"),
     "same_label": "the changes that another image of the same diagnosis brings: the reference of the counterfactual swap",
     "counterfactual": _effect("flip_excess", "follows the image", "does not follow the image"),
     "lesion_masked": _effect(
@@ -74,11 +73,13 @@ class Verdict:
         answer: which way it was decided, or why not.
         words: the verdict.
         why: the statistic, its interval and the rule.
+        statistic: the key of `NAMES` that decided; None for a reference.
     """
 
     answer: Answer
     words: str
-    why: str
+    why: str = ""
+    statistic: str | None = None
 
     def line(self) -> str:
         """Words and reason."""
@@ -95,19 +96,20 @@ def judge(probe: str, statistics: Mapping[str, Estimate], groups: Mapping[str, i
     """
     rule = RULES[probe]
     if isinstance(rule, str):
-        return Verdict("reference", rule, "")
-    found = statistics[rule.statistic]
-    title = NAMES[rule.statistic].title.lower()
+        return Verdict("reference", rule)
+    answer, words, why = _decide(rule, statistics[rule.statistic], groups[rule.statistic])
+    return Verdict(answer, words, f"{NAMES[rule.statistic].title.lower()} {why}", rule.statistic)
+
+
+def _decide(rule: Rule, found: Estimate, groups: int) -> tuple[Answer, str, str]:
+    """Answer, words, and what of the statistic decided."""
     if found.value is None:
-        return Verdict("not measured", "not measured", f"{title} is undefined on these cases")
-    measured = f"{title} {found.value:.3f}"
-    held = groups[rule.statistic]
-    if held < LEAST or found.low is None or found.high is None:
-        return Verdict("undecided", "cannot be told", f"{measured} on {held} groups, {LEAST} are needed")
-    measured += f" [{found.low:.3f}, {found.high:.3f}]"
+        return "not measured", "not measured", "is undefined on these cases"
+    if groups < LEAST or found.low is None or found.high is None:
+        return "undecided", "cannot be told", f"{found.value:.3f} on {groups} groups, {LEAST} are needed"
+    measured = f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
     if found.low > rule.above:
-        return Verdict("yes", rule.yes, f"{measured} is above {rule.above:g}")
+        return "yes", rule.yes, f"{measured} is above {rule.above:g}"
     if found.high < rule.under:
-        return Verdict("no", rule.no, f"{measured} is under {rule.under:g}")
-    bounds = f"is neither above {rule.above:g} nor under {rule.under:g}"
-    return Verdict("undecided", "cannot be told", f"{measured} {bounds}")
+        return "no", rule.no, f"{measured} is under {rule.under:g}"
+    return "undecided", "cannot be told", f"{measured} is neither above {rule.above:g} nor under {rule.under:g}"

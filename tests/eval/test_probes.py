@@ -77,7 +77,7 @@ def test_a_blind_reader_is_exposed(judged):
     assert all(found[name] == "no" for name in ("counterfactual", "no_image", "blank", "noise", "lesion_masked"))
     assert value(blind, "counterfactual", "diagnosis_follow") < 0.2
     assert value(blind, "counterfactual", "findings_follow") < 0.2
-    assert "accuracy owes nothing to the image" in blind["probes"]["no_image"]["verdict"]["line"]
+    assert "accuracy holds without an image" in blind["probes"]["no_image"]["verdict"]["line"]
     for name in ("no_image", "blank", "noise", "counterfactual", "rotated"):
         assert value(blind, name, "flip_rate") == 0.0 and value(blind, name, "finding_jaccard") == 1.0
         assert value(blind, name, "confidence_drop") == pytest.approx(0, abs=1e-12)
