@@ -1,13 +1,23 @@
 """`eval run` with the tiny model itself: whole, killed and resumed, and refused."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from squares import COLORS, case, write_split
 
 from eval import run
+from eval.tasks import TASKS
 from skin_r1.cli import run_main
 from skin_r1.reading import PROMPT
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -132,3 +142,130 @@ def test_cases_without_an_image_are_refused(tiny, tmp_path, capsys):
 def test_missing_options_are_named(capsys):
     assert run_main(run.main, []) == 2
     assert "--model is needed" in capsys.readouterr().err
+
+
+SCORED = ("--samples", "2", "--temperature", "1.0", "--label_scores", "all", "--batch_size", "2")
+
+
+def test_samples_and_label_scores_stand_beside_the_greedy_answer(tiny, corpus, tmp_path):
+    from eval.models.likelihood import label_likelihood
+    from skin_r1.case import load_corpus
+    from skin_r1.models import load
+    from skin_r1.ontology import load_ontology
+    from skin_r1.reading import messages_for
+
+    assert read(tiny, corpus, tmp_path / "greedy.jsonl", "--batch_size", "2") == 0
+    assert read(tiny, corpus, tmp_path / "p.jsonl", *SCORED) == 0
+    greedy, lines = ([json.loads(line) for line in (tmp_path / n).open()] for n in ("greedy.jsonl", "p.jsonl"))
+    assert [line["completion"] for line in lines] == [line["completion"] for line in greedy]
+    drawn = [line["samples"] for line in lines]
+    assert all(len(texts) == 2 for texts in drawn) and len({text for texts in drawn for text in texts}) == 12
+    names = {slug: load_ontology().name(slug) for slug in sorted(COLORS)}
+    loaded, rows = load(tiny), load_corpus(corpus, "test")
+    for row, line in zip(rows, lines, strict=True):
+        found = label_likelihood(loaded, messages_for(row), row["images"], line["completion"], names)
+        assert line["label_scores"] == pytest.approx(found.scores, abs=1e-5)
+        assert line["label_means"] == pytest.approx(found.means, abs=1e-5)
+
+
+# Imports once, then forks a process for each run.
+FORKS = """
+import os, sys
+import eval.run, skin_r1.case, skin_r1.models, transformers.models.qwen2_5_vl.modeling_qwen2_5_vl
+from skin_r1.cli import run_main
+for line in sys.stdin:
+    pid = os.fork()
+    if not pid:
+        os._exit(run_main(eval.run.main, sys.argv[1:]))
+    print(pid, flush=True)
+    print(os.waitpid(pid, 0)[1], flush=True)
+"""
+
+
+def test_a_process_killed_at_work_ends_as_if_it_had_not_been(tiny, corpus, tmp_path):
+    out = tmp_path / "p.jsonl"
+    assert read(tiny, corpus, tmp_path / "whole.jsonl", *SCORED) == 0
+    given = ["--model", tiny, "--corpus", corpus, "--out", out, "--max_new_tokens", "8", *SCORED]
+    command = [sys.executable, "-c", FORKS, *map(str, given)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=-1, stdout=-1, stderr=subprocess.DEVNULL, text=True) as parent:
+        for reached in (0, 1, 3):
+            print("go", file=parent.stdin, flush=True)
+            pid = int(parent.stdout.readline())
+            end = time.monotonic() + 60
+            while time.monotonic() < end and not (out.exists() and out.read_bytes().count(b"\n") >= reached):
+                time.sleep(0.001)
+            os.kill(pid, signal.SIGKILL)
+            assert int(parent.stdout.readline()) == signal.SIGKILL, "it was killed at work"
+        parent.stdin.close()
+    assert out.read_bytes().count(b"\n") < 6
+    assert read(tiny, corpus, out, *SCORED) == 0
+    assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+def test_labels_come_from_a_file_and_a_wrong_line_is_named(tiny, corpus, tmp_path, capsys):
+    labels = tmp_path / "labels.txt"
+    labels.write_text("melanoma\nBasal cell carcinoma\n\nnevocellular nevus\n")
+    assert read(tiny, corpus, tmp_path / "p.jsonl", "--label_scores", labels, "--limit", "1") == 0
+    (line,) = [json.loads(text) for text in (tmp_path / "p.jsonl").open()]
+    assert set(line["label_scores"]) == set(COLORS)
+    for content, words in (
+        ("melanoma\nthe pox of doom\n", ["row 2", "the pox of doom"]),
+        ("melanoma\n", ["at least two"]),
+    ):
+        labels.write_text(content)
+        assert read(tiny, corpus, tmp_path / "q.jsonl", "--label_scores", labels) == 2
+        said = capsys.readouterr().err
+        assert all(word in said for word in (*words, str(labels))), said
+    assert read(tiny, corpus, tmp_path / "q.jsonl", "--label_scores", "all", "--task", "report") == 2
+    assert "open diagnosis only" in capsys.readouterr().err
+
+
+def test_a_probe_reaches_the_model(tiny, corpus, tmp_path):
+    names = ("plain", "no_image", "counterfactual")
+    for name in names:
+        probe = () if name == "plain" else ("--probe", name)
+        assert read(tiny, corpus, tmp_path / f"{name}.jsonl", *probe, "--label_scores", "all") == 0
+    scores = {
+        name: [json.loads(line)["label_scores"] for line in (tmp_path / f"{name}.jsonl").open()] for name in names
+    }
+    assert scores["plain"] != scores["no_image"] != scores["counterfactual"] != scores["plain"]
+
+
+@pytest.mark.skipif(find_spec("vllm") is None, reason="vllm is not installed: make vllm")
+def test_vllm_says_what_the_checkpoint_says(tiny, corpus, tmp_path):
+    assert read(tiny, corpus, tmp_path / "hf.jsonl", "--max_new_tokens", "12") == 0
+    given = [
+        "--engine",
+        "vllm",
+        "--model",
+        tiny,
+        "--corpus",
+        corpus,
+        "--out",
+        tmp_path / "p.jsonl",
+        "--max_new_tokens",
+        "12",
+    ]
+    command = [sys.executable, "-m", "skin_r1.cli", "eval", "run", *given, "--max_model_len", "1024"]
+    done = subprocess.run(
+        [*map(str, command), "--samples", "2", "--temperature", "1.0"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    ours, theirs = ([json.loads(line) for line in (tmp_path / name).open()] for name in ("p.jsonl", "hf.jsonl"))
+    assert [line["case_id"] for line in ours] == [line["case_id"] for line in theirs]
+    assert [line["completion"] for line in ours] == [line["completion"] for line in theirs]
+    assert all(len({*line["samples"]}) == 2 for line in ours)
+    meta = json.loads((tmp_path / "p.jsonl.meta.json").read_text())
+    assert meta["engine"] == "vllm" and meta["model_checksum"] and meta["samples"] == 2
+
+
+def test_help_shows_tasks_and_examples(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run.main(["--help"])
+    said = capsys.readouterr().out
+    assert stopped.value.code == 0 and "Examples:" in said and "--engine https://HOST/v1" in said
+    assert all(f"  {name} " in said for name in TASKS)
