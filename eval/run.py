@@ -1,6 +1,7 @@
 """`skin-r1 eval run`: a model reads every case of a split and says what it sees -> predictions.jsonl."""
 
 import json
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,10 +59,8 @@ def run_predictions(options: Options) -> Tally:
     stream = _answers(options, questions, done, labels, cache)
     if not done:
         start(options.out, meta)
-    name = (
-        Path(options.model).name if options.adapter is None else f"{Path(options.model).name}/{options.adapter.name}"
-    )
-    name = options.model if is_url(options.engine) else name
+    parts = [Path(options.model).name, *([] if options.adapter is None else [options.adapter.name])]
+    name = options.model if is_url(options.engine) else "/".join(parts)
     missing: dict[str, str] = {}
     made = 0
     try:
@@ -100,7 +99,8 @@ def _answers(
     settings = chat.Chat(
         options.model, url, options.concurrency, options.temperature, options.max_new_tokens, options.seed
     )
-    todo = [place for place in range(len(questions)) if place not in done]
+    # In random order: many failures in a row then speak of the endpoint, not of one data set with large images.
+    todo = random.Random(options.seed).sample(sorted(set(range(len(questions))) - done), len(questions) - len(done))
     return chat.answers(questions, todo, ask, settings, cache, options.samples)
 
 
