@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from eval.judge.recipe import JudgeRecipe
+from eval.judge.recipe import BY_RULE, JudgeRecipe
 
 SCHEMA_VERSION = 1
 KIND = "judgement"
@@ -91,7 +91,6 @@ def _unscored(reasons: dict[str, int]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `skin-r1 eval judge`; returns 0."""
-    from eval.judge.reference import MODEL
     from skin_r1.recipe import read_recipe
 
     (recipe,) = read_recipe((JudgeRecipe,), argv, prog="skin-r1 eval judge", about=ABOUT)
@@ -100,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(table_of(summary))
     if summary["judges_itself"]:
         print("note: the judge wrote these texts itself; judges tend to prefer their own")
-    if recipe.model != MODEL:
+    if recipe.model != BY_RULE:
         from skin_r1.distill.teacher.ledger import ledger
 
         print(ledger(recipe.cache, model=recipe.model).text("judge"))

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.judge.question import Judge, Question, Verdict
-from eval.judge.recipe import JudgeRecipe
-from eval.judge.reference import MODEL
+from eval.judge.recipe import BY_RULE, JudgeRecipe
 from eval.predictions import Prediction, match, read_predictions
 from skin_r1.case import load_corpus
 
@@ -53,22 +52,23 @@ def gather(recipe: JudgeRecipe) -> Material:
         UserError: they are not there, or do not fit each other.
     """
     corpus = Path(recipe.corpus)
-    table = load_corpus(corpus, recipe.split)
-    if recipe.limit is not None:
-        table = table.select(range(min(recipe.limit, len(table))))
+    whole = load_corpus(corpus, recipe.split)
+    table = whole if recipe.limit is None else whole.select(range(min(recipe.limit, len(whole))))
     rows = table.remove_columns("images").to_list()
     files = {name: Path(path) for name in ("predictions", "against") if (path := getattr(recipe, name))}
-    cases = [row["case_id"] for row in rows]
-    said = [
-        match(read_predictions(path), cases, path=path, split=recipe.split, allow_missing=recipe.allow_missing)
-        for path in files.values()
-    ]
+    cases = whole["case_id"][:]
+    said = []
+    for path in files.values():
+        found = match(read_predictions(path), cases, path=path, split=recipe.split, allow_missing=True)
+        here = [one for one in found[: len(rows)] if one]  # those beyond the limit are not judged
+        where: dict[str, Any] = {"path": path, "split": recipe.split, "allow_missing": recipe.allow_missing}
+        said.append(match(here, cases[: len(rows)], **where))
     return Material(table, rows, said, {"corpus": corpus, **files})
 
 
 def chosen_judge(recipe: JudgeRecipe, material: Material) -> Judge:
     """The judge that the recipe names."""
-    if recipe.model == MODEL:
+    if recipe.model == BY_RULE:
         from eval.judge.reference import judge_by_rule
 
         return judge_by_rule

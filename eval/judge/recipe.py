@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from eval.judge.axes import AXES
-from eval.judge.reference import MODEL
 from skin_r1.errors import problem
 
+BY_RULE = "reference"  # the model that is none: `eval.judge.reference`
 COUNTED_FROM_1 = ("repeats", "concurrency", "max_tokens", "bootstrap", "limit")
 
 
@@ -19,7 +19,7 @@ class JudgeRecipe:
     corpus: str = field(default="", metadata={"help": "folder that holds the truth"})
     split: str = field(default="test", metadata={"help": "train, validation or test"})
     out: str = field(default="", metadata={"help": "folder to write"})
-    model: str = field(default="", metadata={"help": f"the endpoint's model; `{MODEL}`: by rule, without any"})
+    model: str = field(default="", metadata={"help": f"the endpoint's model; `{BY_RULE}`: by rule, without any"})
     base_url: str = field(default="", metadata={"help": "the endpoint; the key comes from OPENAI_API_KEY"})
     axes: list[str] = field(default_factory=lambda: list(AXES), metadata={"help": f"some of {', '.join(AXES)}"})
     rubric: str = field(default="", metadata={"help": "JSON lines of yes-or-no criteria, judged instead of axes"})
@@ -75,8 +75,8 @@ class JudgeRecipe:
                           found=[self.canaries, self.timeout, self.temperature])  # fmt: skip
         if not self.model:
             raise problem(
-                "who is the judge?", column="model", next_step=f"--model NAME --base_url URL, or --model {MODEL}"
+                "who is the judge?", column="model", next_step=f"--model NAME --base_url URL, or --model {BY_RULE}"
             )
-        if self.model != MODEL and not (self.base_url or os.environ.get("OPENAI_BASE_URL")):
+        if self.model != BY_RULE and not (self.base_url or os.environ.get("OPENAI_BASE_URL")):
             raise problem("the judge needs an address: no image is sent to a default one", column="base_url",
                           next_step="--base_url URL, or export OPENAI_BASE_URL")  # fmt: skip

@@ -33,7 +33,6 @@ from eval.judge.question import Criterion, Question, Verdict
 from eval.judge.verdict import read_verdict
 from eval.predictions import Prediction
 
-MODEL = "reference"  # its name in files
 _OPEN = ("malignant", "premalignant", "indeterminate")  # called any of these, a malignancy is not missed
 _BY_CREDIT = {1.0: 5, 0.5: 3, 0.25: 2}
 

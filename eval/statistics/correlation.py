@@ -3,7 +3,10 @@
 Source: M. Kendall, Biometrika 32 (1942) 277-283 (partial rank correlation).
 """
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from eval.metrics.sums import divide
 from eval.statistics.bootstrap import Floats, Ranked
@@ -25,31 +28,48 @@ def rank_correlation(name: str, x: Floats, y: Floats, given: Floats | None = Non
     whole = np.asarray(~np.isnan(np.stack(columns)).any(axis=0), dtype=bool)
     kept = [column[whole] for column in columns]
 
+    drawn = [_Ranked.of(column) for column in kept]
+
     def statistic(weights: Floats) -> Floats:
-        ranks = [_ranks(column, weights) for column in kept]
-        r = _correlation(ranks[0], ranks[1], weights)
+        ranks = [column.centred(weights) for column in drawn]
+        r = _cosine(ranks[0], ranks[1], weights)
         if given is None:
             return r
-        rx, ry = (np.nan_to_num(_correlation(rank, ranks[2], weights)) for rank in ranks[:2])
+        rx, ry = (np.nan_to_num(_cosine(rank, ranks[2], weights)) for rank in ranks[:2])
         rest = (1 - rx**2) * (1 - ry**2)
         return divide(r - rx * ry, np.sqrt(np.where(rest > _ROUNDING, rest, 0.0)))
 
     return Ranked(name, statistic, whole)
 
 
-def _ranks(values: Floats, weights: Floats) -> Floats:
-    """Mean ranks [resamples, cases] of values [cases], each counted as often as its weight [resamples, cases] says."""
-    _, place = np.unique(values, return_inverse=True)
-    order = np.argsort(place, kind="stable")
-    starts = np.flatnonzero(np.diff(place[order], prepend=-1))
-    tied = np.add.reduceat(weights[:, order], starts, axis=1)  # [resamples, different values]
-    ranks: Floats = (np.cumsum(tied, axis=1) - (tied - 1) / 2)[:, place]
-    return ranks
+class _Ranked(NamedTuple):
+    """Values, sorted once for all resamples.
+
+    Attributes:
+        place: [cases], number of each case's value among the different ones.
+        order: [cases], the cases from the lowest value to the highest.
+        starts: where each value begins in `order`.
+    """
+
+    place: NDArray[np.intp]
+    order: NDArray[np.intp]
+    starts: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, values: Floats) -> "_Ranked":
+        _, place = np.unique(values, return_inverse=True)
+        order = np.argsort(place, kind="stable")
+        return cls(place, order, np.flatnonzero(np.diff(place[order], prepend=-1)))
+
+    def centred(self, weights: Floats) -> Floats:
+        """Mean ranks less the mean of all ranks [resamples, cases], each case counted as often as its weight says."""
+        tied = np.add.reduceat(weights[:, self.order], self.starts, axis=1)  # [resamples, different values]
+        middle = np.cumsum(tied, axis=1) - tied / 2
+        ranks: Floats = (middle - tied.sum(axis=1, keepdims=True) / 2)[:, self.place]
+        return ranks
 
 
-def _correlation(x: Floats, y: Floats, weights: Floats) -> Floats:
-    """Pearson's correlation of each row, weighted; all [resamples, cases]."""
-    n = weights.sum(axis=1, keepdims=True)
-    dx, dy = (v - divide((weights * v).sum(axis=1, keepdims=True), n) for v in (x, y))
-    xx, yy, xy = ((weights * p).sum(axis=1) for p in (dx * dx, dy * dy, dx * dy))
+def _cosine(x: Floats, y: Floats, weights: Floats) -> Floats:
+    """Pearson's correlation of each row of centred numbers, weighted; all [resamples, cases]."""
+    xx, yy, xy = (np.einsum("rc,rc,rc->r", weights, *pair) for pair in ((x, x), (y, y), (x, y)))
     return divide(xy, np.sqrt(xx * yy))

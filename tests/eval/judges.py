@@ -7,7 +7,9 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "distill"))
 
-from endpoint import prompt_of
+from endpoint import Endpoint, completion, prompt_of
+
+__all__ = ["Endpoint", "completion", "prompt_of"]
 
 
 def verdict(**answer):
