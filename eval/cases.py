@@ -165,7 +165,9 @@ def score_case(row: Mapping[str, Any], prediction: Prediction | None, reader: Re
         unnamed=said.unnamed,
         think=think_findings(said.think),
         reasoning=said.think,
-        rationale=check_rationale(row, said.think, said.findings, said.differential, said.predicted),
+        rationale=check_rationale(
+            row, said.think, (*said.findings, *[None] * len(said.unnamed)), said.differential, said.predicted
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from eval.rationale.argument import Step, coverage, order, steps
 from eval.rationale.claims import JudgedClaim, judged_claims
 from eval.rationale.fit import consistency, differential_quality
-from eval.rationale.readability import Readability, readability
+from skin_r1.readability import Readability, readability
 from skin_r1.claims import Claim, claims
 
 # Characters that nobody sees: within a word they would hide a finding, or a "no".

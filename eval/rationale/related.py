@@ -6,7 +6,7 @@ from functools import cache
 from skin_r1.concepts import load_concepts
 
 # What a finding is made of; the checks of distillation forgive such a part, an evaluation calls it half right.
-from skin_r1.distill.checks.findings import _IMPLIED as PARTS
+from skin_r1.distill.checks.findings import IMPLIED as PARTS
 
 # One structure, told apart by its size, depth, order or distribution.
 _STRUCTURES = (

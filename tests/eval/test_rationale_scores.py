@@ -11,7 +11,7 @@ from sklearn.metrics import ndcg_score
 from eval.rationale.argument import STEPS, coverage, order, steps
 from eval.rationale.check import check_rationale
 from eval.rationale.fit import consistency, differential_quality
-from eval.rationale.readability import readability, syllables
+from skin_r1.readability import readability, syllables
 from skin_r1.claims import claims
 from skin_r1.differentials import neighbors
 from skin_r1.gold import reasoning

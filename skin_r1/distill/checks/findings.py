@@ -9,7 +9,7 @@ from skin_r1.distill.checks.prose import Prose
 from skin_r1.vocabulary import load_concepts
 
 # A present finding -> what it is made of: to say so is no further claim.
-_IMPLIED: Mapping[str, tuple[str, ...]] = {
+IMPLIED: Mapping[str, tuple[str, ...]] = {
     "annular-granular-pattern": ("gray", "blue-regression-areas", "gray-blue-structures", "regular-dots-and-globules"),
     "symmetric-color-structure": ("symmetric-shape",),
     "asymmetric-color-structure": ("asymmetric-shape",),
@@ -124,6 +124,6 @@ def _foreign(slug: str, modality: str) -> str | None:
 
 def _spoken_of(slug: str, present: frozenset[str]) -> bool:
     """A part of a present finding's own name ("pigment" in a pigment network) is no claim of its own."""
-    if any(slug in _IMPLIED.get(other, ()) for other in present):
+    if any(slug in IMPLIED.get(other, ()) for other in present):
         return True
     return any(re.search(rf"\b{re.escape(slug)}\b", other) for other in present) and not excluded_by(slug) & present
