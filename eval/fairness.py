@@ -10,11 +10,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from eval.cases import CaseScore
 from eval.groups import ATTRIBUTES, UNKNOWN
 from eval.metrics import NAMES
-from eval.statistics.bootstrap import Estimate, Floats, Members, Metric, Ranked, interval, numbered, sampler, weights
+from eval.statistics.bootstrap import (
+    CHUNK,
+    Estimate,
+    Floats,
+    Members,
+    Metric,
+    Ranked,
+    interval,
+    numbered,
+    sampler,
+    weights,
+)
 
 MIN_CASES = 20  # of a group that may be called best or worst; smaller ones are shown and not ranked
 MIN_GROUPS = 10  # patients among them
@@ -57,7 +69,10 @@ def fairness(
     within = {cell: [metric.within(mask) for metric in metrics] for cell, mask in masks.items()}
     samplers = {cell: sampler(parts, member) for cell, parts in within.items()}
     chunks: dict[tuple[str, str], list[Floats]] = {cell: [] for cell in masks}
-    for drawn in weights(count, seed=seed, resamples=resamples):
+    chunks_of_draws = weights(count, seed=seed, resamples=resamples)
+    for drawn in tqdm(
+        chunks_of_draws, "groups of patients", -(-resamples // CHUNK), leave=False, disable=len(scores) < 1000
+    ):
         for cell, sample in samplers.items():
             chunks[cell].append(sample(drawn))
     drawn_values = {cell: np.concatenate(parts, axis=1) for cell, parts in chunks.items()}  # [metrics, resamples]

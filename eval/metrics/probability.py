@@ -4,7 +4,8 @@ The answer that the scores give is the most probable diagnosis. A tie is wrong: 
 before it. Cases without scores, or whose truth is unknown, are in no metric here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -110,12 +111,22 @@ def _mean(name: str, values: Floats | Mask, where: Mask) -> Metric:
     return share(name, np.where(where, values, 0.0).tolist(), [1.0] * len(where), where.tolist())
 
 
+def _curve(
+    name: str, curve: Callable[[Floats, Mask], Statistic], scores: Floats, positive: Mask, where: Mask
+) -> Ranked:
+    """A ranking metric of scores [cases] and what is positive [cases], over the cases where it applies."""
+    return Ranked(name, lambda on: curve(scores[on], positive[on]), where)
+
+
 def _one_against_rest(table: LabelTable) -> list[Ranked]:
-    log_p, truth = table.log_p[table.known], table.truth[table.known]
-    present = np.unique(truth)
-    area: list[Statistic] = [roc_auc(log_p[:, c], truth == c) for c in present]
-    precision: list[Statistic] = [average_precision(log_p[:, c], truth == c) for c in present]
-    return [Ranked("roc_auc", mean_of(area), table.known), Ranked("auprc", mean_of(precision), table.known)]
+    def mean(curve: Callable[[Floats, Mask], Statistic]) -> Callable[[Mask], Statistic]:
+        def among(on: Mask) -> Statistic:
+            log_p, truth = table.log_p[on], table.truth[on]
+            return mean_of([curve(log_p[:, c], truth == c) for c in np.unique(truth)])
+
+        return among
+
+    return [Ranked("roc_auc", mean(roc_auc), table.known), Ranked("auprc", mean(average_precision), table.known)]
 
 
 def _malignancy(table: LabelTable) -> list[Metric | Ranked]:
@@ -123,18 +134,14 @@ def _malignancy(table: LabelTable) -> list[Metric | Ranked]:
     where = table.scored & np.array([kind not in (None, "indeterminate") for kind in table.malignancy], dtype=bool)
     found: list[Metric | Ranked] = []
     for prefix, kinds in SICK.items():
-        scores = table.log_p_of(kinds)[where]
+        scores = table.log_p_of(kinds)
         sick = np.array([kind in kinds for kind in table.malignancy], dtype=bool)
-        found.append(Ranked(f"{prefix}_roc_auc", roc_auc(scores, sick[where]), where))
-        found.append(Ranked(f"{prefix}_auprc", average_precision(scores, sick[where]), where))
+        curves = {"roc_auc": roc_auc, "auprc": average_precision}
         if prefix == "malignant":
-            for at in SPECIFICITIES:
-                curve = sensitivity_at(at / 100, scores, sick[where])
-                found.append(Ranked(f"malignant_sensitivity_at_{at}", curve, where))
-            for at in SENSITIVITIES:
-                curve = specificity_at(at / 100, scores, sick[where])
-                found.append(Ranked(f"malignant_specificity_at_{at}", curve, where))
+            curves |= {f"sensitivity_at_{at}": partial(sensitivity_at, at / 100) for at in SPECIFICITIES}
+            curves |= {f"specificity_at_{at}": partial(specificity_at, at / 100) for at in SENSITIVITIES}
             found.append(_mean("score_missed_malignancy_rate", ~table.leads(kinds), where & sick))
+        found += [_curve(f"{prefix}_{name}", curve, scores, sick, where) for name, curve in curves.items()]
     return found
 
 
@@ -150,18 +157,17 @@ def _proper(table: LabelTable) -> Sequence[Metric]:
 
 
 def _confidence(table: LabelTable) -> list[Metric | Ranked]:
-    known = table.known
-    confidence, correct = table.confidence[known], table.hits(1)[known]
+    known, confidence, correct = table.known, table.confidence, table.hits(1)
     laid: dict[Kind, Floats] = {}
     kinds: tuple[Kind, ...] = ("mass", "width")
     for kind in kinds:
         laid[kind] = np.zeros((len(known), 3 * BINS))
-        laid[kind][known] = bin_totals(confidence, correct, bin_of(confidence, kind))
+        laid[kind][known] = bin_totals(confidence[known], correct[known], bin_of(confidence[known], kind))
+    curves = {"aurc": aurc, "excess_aurc": excess_aurc}
+    curves |= {f"accuracy_at_coverage_{at}": partial(accuracy_at, at / 100) for at in COVERAGES}
     return [
         Metric("ece_mass", laid["mass"], expected_error, known),
         Metric("ece_width", laid["width"], expected_error, known),
         Metric("ece_debiased", laid["mass"], debiased_error, known),
-        Ranked("aurc", aurc(confidence, correct), known),
-        Ranked("excess_aurc", excess_aurc(confidence, correct), known),
-        *(Ranked(f"accuracy_at_coverage_{at}", accuracy_at(at / 100, confidence, correct), known) for at in COVERAGES),
+        *(_curve(name, curve, confidence, correct, known) for name, curve in curves.items()),
     ]

@@ -9,8 +9,8 @@ from typing import Any
 from eval.rationale.argument import Step, coverage, order, steps
 from eval.rationale.claims import JudgedClaim, judged_claims
 from eval.rationale.fit import consistency, differential_quality
-from skin_r1.readability import Readability, readability
 from skin_r1.claims import Claim, claims
+from skin_r1.readability import Readability, readability
 
 # Characters that nobody sees: within a word they would hide a finding, or a "no".
 _HIDDEN = re.compile("[\u00ad\u115f\u1160\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]")

@@ -11,6 +11,7 @@ between them are paired.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -53,14 +54,19 @@ class Ranked:
 
     Attributes:
         name: key in summary.json.
-        statistic: weights of the cases that apply [resamples, applying cases], counts of 0 or more -> metric [resamples]; NaN
-            where undefined. A weight of 2 is the case twice.
+        among: some of the cases [cases] -> the metric of these alone, a function of their weights [resamples, these cases],
+            counts of 0 or more, to the metric [resamples]; NaN where undefined. A weight of 2 is the case twice.
         applies: [cases], the cases that the metric is about.
     """
 
     name: str
-    statistic: Callable[[Floats], Floats]
+    among: Callable[[Mask], Callable[[Floats], Floats]]
     applies: Mask
+
+    @cached_property
+    def statistic(self) -> Callable[[Floats], Floats]:
+        """Weights of the cases that apply [resamples, applying cases] -> the metric [resamples]."""
+        return self.among(self.applies)
 
     def value(self) -> float:
         """The metric on all cases; NaN where undefined."""
@@ -68,15 +74,7 @@ class Ranked:
 
     def within(self, cases: Mask) -> "Ranked":
         """The same metric over some of the cases only."""
-        chosen = cases[self.applies]
-        return Ranked(self.name, lambda weights: self.statistic(_spread(weights, chosen)), self.applies & cases)
-
-
-def _spread(weights: Floats, chosen: Mask) -> Floats:
-    """Weights of the chosen cases among all that the metric was built on; the others weigh nothing."""
-    full = np.zeros((len(weights), len(chosen)))
-    full[:, chosen] = weights
-    return full
+        return Ranked(self.name, self.among, self.applies & cases)
 
 
 class Estimate(NamedTuple):

@@ -3,13 +3,14 @@
 Source: M. Kendall, Biometrika 32 (1942) 277-283 (partial rank correlation).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eval.metrics.sums import divide
-from eval.statistics.bootstrap import Floats, Ranked
+from eval.statistics.bootstrap import Floats, Mask, Ranked
 
 _ROUNDING = 1e-12
 
@@ -26,20 +27,22 @@ def rank_correlation(name: str, x: Floats, y: Floats, given: Floats | None = Non
     """
     columns = [x, y] if given is None else [x, y, given]
     whole = np.asarray(~np.isnan(np.stack(columns)).any(axis=0), dtype=bool)
-    kept = [column[whole] for column in columns]
 
-    drawn = [_Ranked.of(column) for column in kept]
+    def among(cases: Mask) -> Callable[[Floats], Floats]:
+        drawn = [_Ranked.of(column[cases]) for column in columns]
 
-    def statistic(weights: Floats) -> Floats:
-        ranks = [column.centred(weights) for column in drawn]
-        r = _cosine(ranks[0], ranks[1], weights)
-        if given is None:
-            return r
-        rx, ry = (np.nan_to_num(_cosine(rank, ranks[2], weights)) for rank in ranks[:2])
-        rest = (1 - rx**2) * (1 - ry**2)
-        return divide(r - rx * ry, np.sqrt(np.where(rest > _ROUNDING, rest, 0.0)))
+        def statistic(weights: Floats) -> Floats:
+            ranks = [column.centred(weights) for column in drawn]
+            r = _cosine(ranks[0], ranks[1], weights)
+            if given is None:
+                return r
+            rx, ry = (np.nan_to_num(_cosine(rank, ranks[2], weights)) for rank in ranks[:2])
+            rest = (1 - rx**2) * (1 - ry**2)
+            return divide(r - rx * ry, np.sqrt(np.where(rest > _ROUNDING, rest, 0.0)))
 
-    return Ranked(name, statistic, whole)
+        return statistic
+
+    return Ranked(name, among, whole)
 
 
 class _Ranked(NamedTuple):

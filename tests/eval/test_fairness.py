@@ -27,7 +27,7 @@ def cases(scored, counts, right, seed=0):
 def test_a_group_has_the_metrics_of_its_cases_alone(scored):
     scores = cases(scored, {"I-II": 60, "III-IV": 40, "unknown": 30}, {"I-II": 0.9, "III-IV": 0.5, "unknown": 0.7})
     correct = np.array([float(score.correct) for score in scores])
-    ranked = Ranked("accuracy", lambda w: (w * correct).sum(axis=1) / w.sum(axis=1), np.ones(len(scores), dtype=bool))
+    ranked = Ranked("accuracy", lambda on: lambda w: w @ correct[on] / w.sum(axis=1), np.ones(len(scores), dtype=bool))
     metrics = build_metrics(scores)
     found = fairness(metrics, scores, seed=0, resamples=300)["skin_type"]
     again = fairness([ranked], scores, seed=0, resamples=300)["skin_type"]["accuracy"]
