@@ -139,6 +139,26 @@ def test_bad_verdicts_are_unscored_with_their_reason_and_never_a_zero(serve, com
     assert set(server.answered.values()) == {1}
 
 
+def test_a_case_that_the_endpoint_refuses_ends_no_run(serve, command, tmp_path):
+    """30 questions of one case fail, more than the 20 in a row that end a run."""
+    server = serve(lambda body: verdict(score=2))
+    refusal = (400, {}, '{"error": {"message": "this image is too large"}}')
+    picture = []
+
+    def refuse_one(body):  # called before the script is read
+        url = body["messages"][0]["content"][0]["image_url"]["url"]
+        picture[:] = picture or [url]
+        server.script = [refusal] if url == picture[0] else []
+        return 0.0
+
+    server.latency = refuse_one
+    assert judge(command(server, "--canaries", "0", "--repeats", "5", "--concurrency", "1")) == 0
+    lines = read(tmp_path / "out")
+    refused = {line["case_id"] for line in lines if line["reason"] == "bad request"}
+    assert len(refused) == 1 and sum(line["score"] is None for line in lines) == 6 * 5
+    assert all("too large" in line["verdict"] for line in lines if line["score"] is None)
+
+
 def test_a_slow_judge_times_out_and_the_rest_goes_on(serve, command, tmp_path, monkeypatch):
     from skin_r1.distill.teacher import question
 
