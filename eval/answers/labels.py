@@ -24,47 +24,43 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         "differential",
         _any(
             r"differential|ddx\b|dd\b|d/d\b|alternativ|less likely|(?:any )?others?\b|secondary|also\b|what else|"
-            r"runners? up|"
-            r"possibilit|possible (?:diagnoses|conditions|causes|explanations)|considerations?\b|consider\b|"
-            r"second(?:ary)? (?:diagnosis|choice)|look-?alikes?|diagn[oó]sticos? diferencia\w*|differenzialdiagnose\w*"
+            r"runners? up|possibilit|possible (?:diagnoses|conditions|causes|explanations)|considerations?\b|"
+            r"consider\b|second(?:ary)? (?:diagnosis|choice)|look-?alikes?|diagn[oó]sticos? diferencia\w*|"
+            r"differenzialdiagnose\w*"
         ),
     ),
     (
         "ranked",
         _any(
-            r"top[- ]?(?:[2-9]|10|two|three|five)\b|likelihoods?\b|probabilities|diagnoses\b|"
-            r"predictions\b|candidates\b|hypotheses\b"
+            r"top[- ]?(?:[2-9]|10|two|three|five)\b|likelihoods?\b|probabilities|diagnoses\b|predictions\b|"
+            r"candidates\b|hypotheses\b"
         ),
     ),
     (
         "aside",
         _any(
             r"exclu|ruled? out|unlikely|against|not\b|mimic|confus|pitfall|options?\b|choices?\b|question|prompt|"
-            r"instruct|"
-            r"disclaim|note\b|notes\b|important|caution|warning|recommend|next\b|manage|treat|plan\b|follow|advice|"
-            r"refer|"
-            r"sources?\b|history|hx\b|patient|limitation|risk|prognos|complicat|confiden|probability|certain|severity|"
-            r"score|urgen|triage|biops|investig|tests?\b|tx\b|rx\b|hpi\b|workup|prevent|education|when to|"
-            r"red flags?|code\b|age\b|sex\b|"
-            r"example|definition|background|overview of|about\b|abcde|causes?\b|etiolog|sites?\b|location|body"
+            r"instruct|disclaim|note\b|notes\b|important|caution|warning|recommend|next\b|manage|treat|plan\b|"
+            r"follow|advice|refer|sources?\b|history|hx\b|patient|limitation|risk|prognos|complicat|confiden|"
+            r"probability|certain|severity|score|urgen|triage|biops|investig|tests?\b|tx\b|rx\b|hpi\b|workup|"
+            r"prevent|education|when to|red flags?|code\b|age\b|sex\b|example|definition|background|overview of|"
+            r"about\b|abcde|causes?\b|etiolog|sites?\b|location|body"
         ),
     ),
     ("malignancy", _any(r"malignan|benign|nature\b|is[_ ]cancer")),
     (
         "findings",
         _any(
-            r"finding|feature|descri|morpholog|observ|what (?:i|we) see|see\b|characterist|symptom|signs?\b|appear|"
-            r"visual|"
-            r"distribution|colou?r|dermoscop|dermatoscop|evidence|lesion count|shape|texture|border|primary lesion|"
-            r"exam|concepts?\b"
+            r"finding|feature|descri|morpholog|observ|what (?:i|we) see|see\b|characterist|symptom|signs?\b|"
+            r"appear|visual|distribution|colou?r|dermoscop|dermatoscop|evidence|lesion count|shape|texture|border|"
+            r"primary lesion|exam|concepts?\b"
         ),
     ),
     (
         "reasons",
         _any(
             r"reason|rational|explan|expla|justif|why\b|analy|discuss|comment|breakdown|support|thinking|thought|"
-            r"step\b|"
-            r"summary of|because|how\b"
+            r"step\b|summary of|because|how\b"
         ),
     ),
     ("initial", _any(r"initial|first|prelim|referr|previous|original|at first")),
@@ -73,18 +69,16 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         "main",
         _any(
             r"diagn|impress|imp\b|assess|dx\b|most likely|most probable|likely\b|likeliest|predict|disease|"
-            r"condition|classif|class\b|"
-            r"label|categor|hypothes|suspect|top\b|primary|leading|favou?red|identif|lesion type|type of lesion|"
-            r"result|name\b|"
-            r"guess|opinion|interpret|working|provision|presum|disorder|icd|summary|best|\u8bca\u65ad|\u8a3a\u65ad|"
-            r"диагноз"
+            r"condition|classif|class\b|label|categor|hypothes|suspect|top\b|primary|leading|favou?red|identif|"
+            r"lesion type|type of lesion|result|name\b|guess|opinion|interpret|working|provision|presum|disorder|"
+            r"icd|summary|best|\u8bca\u65ad|\u8a3a\u65ad|диагноз"
         ),
     ),
 )
 # A sentence announces nothing: "Based on the features:", "the diagnosis is".
 _SENTENCE = re.compile(
-    r"^\W*(?:based|given|considering|looking|here|let)\b|^(?!\W*(?:what|why|how|where)\b).*\b(?:is|are|was|were|has|"
-    r"have|would|be)\b(?!_)",
+    r"^\W*(?:based|given|considering|looking|here|let)\b|^(?!\W*(?:what|why|how|where)\b).*\b(?:is|are|was|were|"
+    r"has|have|would|be)\b(?!_)",
     re.IGNORECASE,
 )
 _SEVERAL = re.compile(r"[^\w]+|_")

@@ -39,29 +39,24 @@ _TOKEN = rf"(?P<mark>[A-Z]|\d{{1,2}}|(?:vi{{0,3}}|iv|i{{1,3}}|ix|x)|{_WORDS})"
 _MARKER = rf"{_OPEN}{_TOKEN}(?P<shut>{_SHUT})(?![\w'%]|\.\d)"
 _CUE = re.compile(
     r"(?:(?P<final>\bfinal(?:ly)?(?: answer| choice| diagnosis)?|\btherefore|\bthus|\bin conclusion|\bconclusion|"
-    r"\bso|\boverall)\b\W{0,4})?"
-    r"(?:\b(?:(?:correct|best|right|likely|my|the|single|most|appropriate|i|would|will|final) ){0,5}"
-    r"(?:answer|option|choice|diagnosis|selection|response|choose|chose|pick|picked|select|selected|go with|"
-    r"going with|say|letter|"
-    r"correct(?=\s*:)|d choose|d pick|d select|d go with|ll go with|ll choose|d say|ans|respuesta|r[e\u00e9]ponse|"
-    r"antwort|risposta|resposta)\b(?:'s)?|"
-    r"\u7b54\u6848(?:\u662f)?)"
+    r"\bso|\boverall)\b\W{0,4})?(?:\b(?:(?:correct|best|right|likely|my|the|single|most|appropriate|i|would|will|"
+    r"final) ){0,5}(?:answer|option|choice|diagnosis|selection|response|choose|chose|pick|picked|select|selected|"
+    r"go with|going with|say|letter|correct(?=\s*:)|d choose|d pick|d select|d go with|ll go with|ll choose|d say|"
+    r"ans|respuesta|r[e\u00e9]ponse|antwort|risposta|resposta)\b(?:'s)?|\u7b54\u6848(?:\u662f)?)"
     rf"(?:[\s*_:=$>\-]|\b(?:is|would be|must be|should be|option|choice|letter|number|most|likely|probably|clearly|"
     rf"the|as|with)\b){{1,10}}{_MARKER}",
     re.IGNORECASE,
 )
 _NOT = re.compile(
     r"\b(?:not|\w*n't|never|eliminat\w*|rul\w+ out|exclud\w*|reject\w*|incorrect|wrong|discard\w*|if|whether|"
-    r"first thought|initially"
-    r"(?: \w+)*)\W*(?:\w+\W+){0,2}$",
+    r"first thought|initially(?: \w+)*)\W*(?:\w+\W+){0,2}$",
     re.IGNORECASE,
 )
 _ENDORSED = re.compile(
-    rf"\b(?:(?:option|choice|answer|letter|number)\s+)?(?<![\w']){_MARKER}\s*(?:\([^()\n]{{0,60}}\)\s*)?(?:is|seems|"
-    rf"would be|fits|matches)\s+"
+    rf"\b(?:(?:option|choice|answer|letter|number)\s+)?(?<![\w']){_MARKER}\s*(?:\([^()\n]{{0,60}}\)\s*)?(?:is|"
+    rf"seems|would be|fits|matches)\s+"
     r"(?:(?:the|most|clearly|likely|therefore|probably|by far|my|single) )*(?:correct|right|best|likely|answer|"
-    r"choice|pick|consistent|"
-    r"appropriate|fit\b|match)|^(?:so|therefore|thus|hence)[,:]?\s+(?P<lone>[A-H])\W*$|"
+    r"choice|pick|consistent|appropriate|fit\b|match)|^(?:so|therefore|thus|hence)[,:]?\s+(?P<lone>[A-H])\W*$|"
     r"(?<![\w'])(?P<left>[A-H])\)? as (?:the|my) (?:\w+ )?(?:answer|choice)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -71,15 +66,15 @@ _COUNTED = re.compile(
     re.IGNORECASE,
 )
 _DISMISSED = re.compile(
-    r"^[\s)\]*\"']*(?:\([^()]*\)\s*)?(?:(?:is|are|was|can be|does|would|seems|has|isn't|doesn't)\W+)?(?:not|\w*n't|"
-    r"unlikely|less|incorrect|wrong|ruled|excluded|"
-    r"eliminated|false|out\b|no\b)",
+    r"^[\s)\]*\"']*(?:\([^()]*\)\s*)?(?:(?:is|are|was|can be|does|would|seems|has|isn't|doesn't)\W+)?(?:not|"
+    r"\w*n't|unlikely|less|incorrect|wrong|ruled|excluded|eliminated|false|out\b|no\b)",
     re.IGNORECASE,
 )
 _MORE = re.compile(
     rf"^[)\]*\s]*(?:,|and|or|&|/|\+|and/or)\s*(?:\b(?:option|choice|also|maybe|perhaps|or|"
     rf"and)\b\s*)*{_OPEN}[A-Ha-h](?![\w'])"
 )
+_NAMED_LETTER = re.compile(r"\b(?:option|choice|letter)\W{0,4}\w\W{0,3}$", re.IGNORECASE)
 _AFTER_ARTICLE = re.compile(
     r"^\s+(?!(?:because|since|as|due|given|based|for|which|is|and|or|but|with|in|on|by)\b)[a-z]"
 )
@@ -91,15 +86,14 @@ _LINE = re.compile(
 )
 _BRACKETED = re.compile(r"[(\[](?:option |choice )?([A-Ha-h])[)\]]", re.IGNORECASE)
 _TURN = re.compile(
-    r"\b(?:but|however|wait|actually|on reflection|instead|reconsider\w*|second thoughts?|hold on|changed?|revis\w+|"
-    r"correction|no,)\b",
+    r"\b(?:but|however|wait|actually|on reflection|instead|reconsider\w*|second thoughts?|hold on|changed?|"
+    r"revis\w+|correction|no,)\b",
     re.IGNORECASE,
 )
 _REFUSED = re.compile(
-    r"\b(?:none of (?:the above|these|the options|them)|all of the above|cannot (?:determine|choose|answer|decide)|"
-    r"can't (?:determine|choose|"
-    r"answer|decide|tell)|unable to (?:determine|choose|answer)|not enough information|i (?:can't|cannot) (?:help|"
-    r"assist|provide))",
+    r"\b(?:none of (?:the above|these|the options|them)|all of the above|cannot (?:determine|choose|answer|"
+    r"decide)|can't (?:determine|choose|answer|decide|tell)|unable to (?:determine|choose|answer)|"
+    r"not enough information|i (?:can't|cannot) (?:help|assist|provide))",
     re.IGNORECASE,
 )
 
@@ -165,7 +159,7 @@ def _marks(answer: str, n: int) -> Iterator[_Mark]:
             token in "aAI"
             and bare
             and _AFTER_ARTICLE.match(answer[end : end + 24])
-            and _plain(answer, found.start("mark"))
+            and not _NAMED_LETTER.search(found[0])
         ):
             continue  # "the answer is a melanoma"
         yield _Mark(
@@ -187,11 +181,6 @@ def _marks(answer: str, n: int) -> Iterator[_Mark]:
 def _denied(answer: str, at: int) -> bool:
     """True where the sentence says "not" or "at first" before `at`."""
     return _NOT.search(re.split(r"[.;!?\n]", answer[max(0, at - 40) : at])[-1]) is not None
-
-
-def _plain(answer: str, at: int) -> bool:
-    """True where no word says that the sign is a letter: not "option A ..."."""
-    return re.search(r"\b(?:option|choice|letter)\s*\W{0,3}$", answer[max(0, at - 14) : at], re.IGNORECASE) is None
 
 
 def _one(marks: Sequence[_Mark], answer: str) -> _Mark | str | None:

@@ -28,14 +28,13 @@ _COUNTS = {
 }
 _AGAINST = re.compile(
     r"\b(?:not|no|\w*n't|never|neither|nor|without|rather than|instead of|unlike|rules? out|ruled out|excludes?|"
-    r"excluding|over|versus|vs|"
-    r"against|less likely(?: to be)?|than|absence of)\W+(?:[\w-]+\W+){0,3}$",
+    r"excluding|over|versus|vs|against|less likely(?: to be)?|than|absence of)\W+(?:[\w-]+\W+){0,3}$",
     re.IGNORECASE,
 )
 _DOWN = re.compile(
-    r"^[\"')*\s]*(?:\([^()]*\)\s*)?(?:(?:is|are|was|seems?|would be|can be|looks?|has been)\s+)?(?:\w+ly )?(?:not\b|"
-    r"unlikely|less\b|ruled out|excluded|"
-    r"incorrect|wrong|absent|missing|would\b|lacks?\b|does(?:n't| not)|typically|usually)",
+    r"^[\"')*\s]*(?:\([^()]*\)\s*)?(?:(?:is|are|was|seems?|would be|can be|looks?|"
+    r"has been)\s+)?(?:\w+ly )?(?:not\b|unlikely|less\b|ruled out|excluded|incorrect|wrong|absent|missing|would\b|"
+    r"lacks?\b|does(?:n't| not)|typically|usually)",
     re.IGNORECASE,
 )
 

@@ -13,7 +13,8 @@ from functools import lru_cache
 from eval.answers.names import Firmness, deepest, names_in
 from eval.answers.objects import Record, record
 from eval.answers.parts import Parts, take_apart
-from eval.answers.phrases import Found, read_prose, read_value
+from eval.answers.phrases import read_value
+from eval.answers.prose import Found, read_prose
 from eval.answers.said import asserted_findings, said_malignancy
 from eval.answers.statements import Statement, statements
 from skin_r1.ontology import load_ontology
@@ -155,7 +156,7 @@ _OPEN_LIST = re.compile(r"\b(?:could|may|might|possib|include|such as|cannot|can
 def _ranking(lines: Sequence[Statement]) -> tuple[Found, tuple[str, ...]] | None:
     """The first of a numbered list, or the likeliest where shares are given; None where nothing is ranked."""
     own = [line for line in lines if line.kind in ("ranked", "differential", None)]
-    items = [line for line in own if (line.item or line.share is not None) and len(_pieces(line)) == 1]
+    items = [line for line in own if (line.item or line.share is not None) and len(_names(line)) < 2]
     if len(items) < 2:
         items = next((pieces for line in own if len(pieces := _pieces(line)) > 1 and _ordered(line, pieces)), [])
     read = [(line, slug) for line in items if (slug := read_item(line.text))]
@@ -188,6 +189,10 @@ def _pieces(line: Statement) -> list[Statement]:
     return [replace(part, kind=kind, label=line.label) for text in texts for part in statements(f"- {text}")]
 
 
+def _names(line: Statement) -> list[str]:
+    return [slug for piece in _pieces(line) if (slug := read_item(piece.text))]
+
+
 def _ordered(line: Statement, pieces: Sequence[Statement]) -> bool:
     return pieces[0].kind == "ranked" or all(piece.share is not None for piece in pieces)
 
@@ -204,7 +209,7 @@ def _listed(lines: Iterable[Statement]) -> tuple[str, ...]:
     for line in lines:
         if line.kind not in ("differential", "ranked"):
             continue
-        read = [slug for piece in _pieces(line) if (slug := read_item(piece.text))]
+        read = _names(line)
         out += read if read or line.item else _all(line.text)
     return tuple(dict.fromkeys(out))
 

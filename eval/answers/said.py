@@ -10,15 +10,13 @@ from skin_r1.concepts import concept_slug
 
 _SAID = re.compile(
     r"\b(?P<no>(?:not|non|no|never|neither|nor|isn't|\w*n't|without|rather than|unlikely(?: to be)?|doesn't look|"
-    r"rule out|exclude|"
-    r"than|whether|if|instead of|no signs? of|no evidence of|low suspicion (?:of|for)|cannot exclude)[ -]"
-    r"(?:(?:an?|the|be|being|look\w*|appear\w*|likely|obviously|clearly|overtly|any|skin|to be|sign of|features of|"
-    r"evidence of) )*)?"
-    r"(?P<word>pre-?malignan\w+|pre-?cancer\w*|non-?neoplastic|inflammatory|infectious|indeterminate|borderline|"
-    r"malignan\w+|"
-    r"(?:skin )?cancer(?:ous)?|benign|harmless|non-?cancerous|non-?malignant)\b"
-    r"(?P<tail>[ ]+(?:potential|transformation|change|degeneration|risk|is unlikely|unlikely|is low|seems unlikely|"
-    r"or malignant|or benign|vs\.?|versus|is ruled out|can be excluded|cannot be (?:excluded|ruled out)|should be))?",
+    r"rule out|exclude|than|whether|if|instead of|no signs? of|no evidence of|low suspicion (?:of|for)|"
+    r"cannot exclude)[ -](?:(?:an?|the|be|being|look\w*|appear\w*|likely|obviously|clearly|overtly|any|skin|to be|"
+    r"sign of|features of|evidence of) )*)?(?P<word>pre-?malignan\w+|pre-?cancer\w*|non-?neoplastic|inflammatory|"
+    r"infectious|indeterminate|borderline|malignan\w+|(?:skin )?cancer(?:ous)?|benign|harmless|non-?cancerous|"
+    r"non-?malignant)\b(?P<tail>[ ]+(?:potential|transformation|change|degeneration|risk|is unlikely|unlikely|"
+    r"is low|seems unlikely|or malignant|or benign|vs\.?|versus|is ruled out|can be excluded|"
+    r"cannot be (?:excluded|ruled out)|should be))?",
     re.IGNORECASE,
 )
 _OF = (
@@ -31,10 +29,8 @@ _OF = (
 _OPPOSITE = {"malignant": "benign", "benign": "malignant"}
 _GENERAL = re.compile(
     r"\b(?:type|form|kind) of\W*$|\b(?:risk|chance|signs?|could|may|might|can|become|turn|develop|into|"
-    r"potential(?:ly)?|"
-    r"history|family|screen\w*|worried about|exclude|rule out|mimic\w*|most common|would|should|differentiat\w+|"
-    r"distinguish\w*|"
-    r"between|foundation|society)\b[^.;:\n]{0,50}$",
+    r"potential(?:ly)?|history|family|screen\w*|worried about|exclude|rule out|mimic\w*|most common|would|should|"
+    r"differentiat\w+|distinguish\w*|between|foundation|society)\b[^.;:\n]{0,50}$",
     re.IGNORECASE,
 )
 _SHORT = 40  # characters of an answer that is nothing but the word

@@ -154,10 +154,10 @@ def _is_label(text: str) -> bool:
 
 
 _PLAIN_HEADING = re.compile(
-    r"(?:(?:final|most likely|primary|likely|working|clinical|provisional|differential|leading|top|my|the) )*"
-    r"(?:diagnos[ie]s|impression|assessment|conclusion|answer|differentials?|reasoning|rationale|explanation|"
-    r"description|"
-    r"(?:key )?(?:findings|features)|recommendations?|plan|management|next steps|treatment|confidence|malignancy)",
+    r"(?:(?:final|most likely|primary|likely|working|clinical|provisional|differential|leading|top|my|"
+    r"the) )*(?:diagnos[ie]s|impression|assessment|conclusion|answer|differentials?|reasoning|rationale|"
+    r"explanation|description|(?:key )?(?:findings|features)|recommendations?|plan|management|next steps|"
+    r"treatment|confidence|malignancy)",
     re.IGNORECASE,
 )
 

@@ -50,14 +50,14 @@ def read_malignancy(text: str) -> Verdict:
 
 _YES = r"yes|yeah|true|present|positive|affirmative|correct|visible|seen|observed|identified|1"
 _NO = (
-    r"no|nope|false|absent|negative|none|incorrect|"
-    r"not (?:present|visible|seen|observed|identified|evident|detected|there|found)|0"
+    r"no|nope|false|absent|negative|none|incorrect|not (?:present|visible|seen|observed|identified|evident|"
+    r"detected|there|found)|0"
 )
 _ALONE = re.compile(rf"\W*(?:(?P<no>{_NO})|(?P<yes>{_YES}))\W*", re.IGNORECASE)
 _FIRST = re.compile(r"\W*(?:(?P<no>no|nope|false|absent)|(?P<yes>yes|yeah|true|present))\b(?=\W|$)", re.IGNORECASE)
 _LABELLED = re.compile(
-    rf"\b(?:final answer|answer|verdict|conclusion|result|present|presence)\s*(?:is\b)?\s*[:=]?\W{{0,6}}"
-    rf"(?:(?P<no>{_NO})|(?P<yes>{_YES}))\b(?! or\b)",
+    rf"\b(?:final answer|answer|verdict|conclusion|result|present|"
+    rf"presence)\s*(?:is\b)?\s*[:=]?\W{{0,6}}(?:(?P<no>{_NO})|(?P<yes>{_YES}))\b(?! or\b)",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
@@ -71,8 +71,8 @@ _STATED = re.compile(
 )
 _UNSURE = re.compile(
     r"\b(?:can(?:no|')t (?:tell|determine|say|assess|be (?:sure|assessed|determined|excluded))|unclear|uncertain|"
-    r"not sure|unsure|"
-    r"maybe|perhaps|possibly|might|may|could|either|yes (?:or|and|/) no|difficult to|unable|sorry|hard to)\b",
+    r"not sure|unsure|maybe|perhaps|possibly|might|may|could|either|yes (?:or|and|/) no|difficult to|unable|sorry|"
+    r"hard to)\b",
     re.IGNORECASE,
 )
 
