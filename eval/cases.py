@@ -4,21 +4,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from eval.answers.reader import read_answer
 from eval.findings import check_findings, think_findings
 from eval.groups import attributes
 from eval.predictions import Prediction
 from eval.rationale.check import RationaleCheck, check_rationale
+from eval.said import Reader, read
 from skin_r1.errors import problem
 from skin_r1.ontology import load_ontology
-from skin_r1.reading import Reading, parse
 
 NO_PREDICTION = "no prediction for this case"
-Reader = Literal["strict", "tolerant"]
 
 
 @dataclass(frozen=True)
@@ -77,64 +75,15 @@ class CaseScore:
         return self.diagnosis is not None and self.predicted == self.diagnosis
 
 
-@dataclass(frozen=True)
-class Said:
-    """What an answer says, whoever read it: a `Reading` or a `FreeAnswer` in the words of a score."""
-
-    diagnosis: str
-    predicted: str | None
-    differential: tuple[str | None, ...]
-    malignancy: str | None
-    findings: tuple[str, ...]
-    unnamed: tuple[str, ...]
-    think: str
-
-
-def read(completion: str, reader: Reader) -> tuple[Said | None, str | None, str | None]:
-    """What a completion says, why it is not of the asked form, and why it cannot be read; the last two None where it is.
-
-    The tolerant reader gets only what the strict one refuses. Where it is unsure the answer counts as unread: a wrong reading
-    would be a number that nobody can defend.
-    """
-    strict = parse(completion)
-    if isinstance(strict, Reading):
-        pairs = zip(strict.findings, strict.finding_slugs, strict=True)
-        return (
-            Said(
-                diagnosis=strict.diagnosis,
-                predicted=strict.diagnosis_slug,
-                differential=strict.differential_slugs,
-                malignancy=strict.malignancy,
-                findings=tuple(dict.fromkeys(slug for slug in strict.finding_slugs if slug is not None)),
-                unnamed=tuple(name for name, slug in pairs if slug is None),
-                think=strict.think,
-            ),
-            None,
-            None,
-        )
-    if reader == "strict":
-        return None, strict.reason, strict.reason
-    free = read_answer(completion)
-    if not free.sure or free.diagnosis is None:
-        return None, strict.reason, f"unsure: {free.reason}"
-    said = Said(
-        diagnosis=free.quote,
-        predicted=free.diagnosis,
-        differential=free.differential,
-        malignancy=free.malignancy or load_ontology().malignancy(free.diagnosis),
-        findings=free.findings,
-        unnamed=(),
-        think=free.reasoning,
-    )
-    return said, strict.reason, None
-
-
 def score_case(row: Mapping[str, Any], prediction: Prediction | None, reader: Reader = "tolerant") -> CaseScore:
-    """Score one prediction against one Case row (its images are not needed)."""
-    said, form, failure = (
-        (None, NO_PREDICTION, NO_PREDICTION) if prediction is None else read(prediction.completion, reader)
-    )
-    truth, dense = row["diagnosis"], row["annotation"] == "dense"
+    """Score one prediction against one Case row (its images are not needed).
+
+    What the task does not ask for is unknown: a case of `malignancy` or `concepts` is in no diagnosis metric.
+    """
+    task = (prediction.task if prediction else None) or "diagnosis"
+    said, form, failure = (None, NO_PREDICTION, NO_PREDICTION) if prediction is None else read(prediction, reader)
+    truth = None if task in ("malignancy", "concepts") else row["diagnosis"]
+    dense = row["annotation"] == "dense" and task not in ("choice", "hierarchy", "differential", "malignancy")
     present = tuple(row["concepts_present"]) if dense else ()
     absent = tuple(row["concepts_absent"]) if dense else ()
     shared: dict[str, Any] = {
@@ -145,13 +94,12 @@ def score_case(row: Mapping[str, Any], prediction: Prediction | None, reader: Re
             "form": form,
             "failure": failure,
         },
-        **{"diagnosis": truth, "malignancy": row["malignancy"], "dense": dense, "absent": absent},
-        "label_scores": None if prediction is None else prediction.label_scores,
+        **{"diagnosis": truth, "malignancy": None if task == "concepts" else row["malignancy"]},
+        **{"dense": dense, "absent": absent, "label_scores": None if prediction is None else prediction.label_scores},
     }
     if said is None:
         unread: dict[str, Any] = {"said": None, "predicted": None, "predicted_malignancy": None, "missed": present}
-        unread["rationale"] = check_rationale(row, "")
-        return CaseScore(**shared, **unread, credit=None if truth is None else 0.0)
+        return CaseScore(**shared, **unread, credit=None if truth is None else 0.0, rationale=check_rationale(row, ""))
     credit = load_ontology().hierarchical_credit(said.predicted, truth) if said.predicted and truth else 0.0
     return CaseScore(
         **shared,

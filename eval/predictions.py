@@ -204,8 +204,20 @@ def match(
             allowed=f"one of the split's {len(wanted)} cases" + (f", such as {near[0]}" if near else ""),
             next_step="check --corpus, --split and --limit: they must be those of `skin-r1 eval run`",
         )
-    missing = [case_id for case_id in case_ids if case_id not in by_id]
-    if missing and not allow_missing:
+    paired = [by_id.get(case_id) for case_id in case_ids]
+    if not allow_missing:
+        check_complete(paired, case_ids, path)
+    return paired
+
+
+def check_complete(paired: Sequence[Prediction | None], case_ids: Sequence[str], path: Path) -> None:
+    """Refuse predictions that leave cases out.
+
+    Raises:
+        UserError: how many, and the first.
+    """
+    missing = [case_id for case_id, prediction in zip(case_ids, paired, strict=True) if prediction is None]
+    if missing:
         raise problem(
             f"{len(missing)} of {len(case_ids)} cases have no prediction",
             file=path,
@@ -213,7 +225,6 @@ def match(
             found=f"nothing for {missing[0]}",
             next_step="finish the run with `skin-r1 eval run`, or pass --allow_missing to count them as failures",
         )
-    return [by_id.get(case_id) for case_id in case_ids]
 
 
 def meta_path(path: Path) -> Path:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from skin_r1.errors import problem
 
 if TYPE_CHECKING:
-    from eval.cases import Reader
+    from eval.predictions import Prediction
+    from eval.said import Reader
 
 SCHEMA_VERSION = 1
 EXAMPLES = """\
@@ -55,10 +56,11 @@ def score_predictions(
     from eval.cases import score_case, write_scores
     from eval.fairness import fairness, gap_summary
     from eval.metrics import build_metrics
-    from eval.predictions import match, read_meta, read_predictions
+    from eval.predictions import check_complete, match, read_meta, read_predictions
     from eval.report.page import write_report
     from eval.statistics.bootstrap import estimate
     from eval.tables import write_tables
+    from eval.tasks import applies
     from skin_r1.case import load_corpus
     from skin_r1.manifest import write_manifest
     from skin_r1.whole import whole_folder
@@ -70,7 +72,12 @@ def score_predictions(
         rows = table.remove_columns("images").to_list()
         _check_truth(rows, corpus / split)
         ids = [row["case_id"] for row in rows]
-        paired = match(read_predictions(predictions), ids, path=predictions, split=split, allow_missing=allow_missing)
+        paired = match(read_predictions(predictions), ids, path=predictions, split=split, allow_missing=True)
+        task = _one_task(paired, predictions)
+        asked = [place for place, row in enumerate(rows) if applies(task, row) or paired[place] is not None]
+        table, rows, paired = table.select(asked), [rows[at] for at in asked], [paired[at] for at in asked]
+        if not allow_missing:
+            check_complete(paired, [row["case_id"] for row in rows], predictions)
         scores = [score_case(row, prediction, reader) for row, prediction in zip(rows, paired, strict=True)]
         metrics = build_metrics(scores)
         estimates = estimate(metrics, [s.group for s in scores], seed=seed, resamples=bootstrap)
@@ -80,6 +87,7 @@ def score_predictions(
             "schema_version": SCHEMA_VERSION,
             "model": ", ".join(models) or None,
             "split": split,
+            "task": task,
             "cases": len(rows),
             "groups": len({s.group for s in scores}),
             "missing_predictions": sum(prediction is None for prediction in paired),
@@ -111,6 +119,27 @@ def score_predictions(
         )
         write_report(partial / "report.html", summary, scores, paired, table, json.loads(manifest.read_text()))
     return summary
+
+
+def _one_task(predictions: "Sequence[Prediction | None]", path: Path) -> str:
+    """The task that all predictions answer.
+
+    Raises:
+        UserError: they answer several, or one that is not known here.
+    """
+    from eval.tasks import TASKS
+
+    tasks = {prediction.task or "diagnosis" for prediction in predictions if prediction is not None} or {"diagnosis"}
+    if len(tasks) > 1 or not tasks <= set(TASKS):
+        raise problem(
+            "the predictions of a file answer one task",
+            file=path,
+            column="task",
+            found=sorted(tasks),
+            allowed=sorted(TASKS),
+            next_step="score each task's predictions by themselves",
+        )
+    return tasks.pop()
 
 
 def _check_truth(rows: Sequence[Mapping[str, Any]], where: Path) -> None:
