@@ -1,6 +1,7 @@
 """`skin-r1 eval judge`: predictions -> judge.jsonl and judge.json."""
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -90,10 +91,15 @@ def _unscored(reasons: dict[str, int]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point of `skin-r1 eval judge`; returns 0."""
+    """Entry point of `skin-r1 eval judge` and, by its first word, of `skin-r1 eval judge validate`; returns 0."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["validate"]:
+        from eval.judge.validate import main as validate
+
+        return validate(arguments[1:])
     from skin_r1.recipe import read_recipe
 
-    (recipe,) = read_recipe((JudgeRecipe,), argv, prog="skin-r1 eval judge", about=ABOUT)
+    (recipe,) = read_recipe((JudgeRecipe,), arguments, prog="skin-r1 eval judge", about=ABOUT)
     summary = judge_predictions(recipe)
     print(f"{summary['cases']} cases of {summary['groups']} groups, judged by {summary['judge']}")
     print(table_of(summary))

@@ -16,6 +16,7 @@ from judges import Endpoint, asked_about, completion, fair, first_lover, graded_
 from eval.judge.axes import AXES
 from eval.judge.main import main as judge
 from eval.judge.validate import main as validate
+from skin_r1.cli import main as skin_r1
 from skin_r1.errors import UserError
 from skin_r1.reading import render
 
@@ -404,13 +405,13 @@ def test_wrong_human_scores_are_refused_with_their_place(judged, tmp_path, line,
 
 def test_the_whole_way_by_rule_from_predictions_to_validity(command, tmp_path, capsys):
     """People who score by the rules themselves agree with the judge by rule: every statistic is 1 where it is defined."""
-    assert judge(command(None, "--repeats", "2")) == 0
+    assert skin_r1(["eval", "judge", *command(None, "--repeats", "2")]) == 0
     assert "judged by reference" in capsys.readouterr().out
     lines = [line for line in read(tmp_path / "out") if line["repeat"] == 0]
     human = tmp_path / "human.csv"
     rows = [f"{line['case_id']},ann,{line['axis']},{'' if line['score'] is None else line['score']}" for line in lines]
     human.write_text("\n".join(["case_id,rater,axis,score", *rows]) + "\n")
-    assert validate(["--judged", str(tmp_path / "out"), "--human", str(human)]) == 0
+    assert skin_r1(["eval", "judge", "validate", "--judged", str(tmp_path / "out"), "--human", str(human)]) == 0
     result = json.loads((tmp_path / "out" / "validity.json").read_text())
     assert result["injection"]["all"]["resisted"]["value"] == 1.0
     accuracy = result["axes"]["accuracy"]
