@@ -98,7 +98,7 @@ def parser() -> argparse.ArgumentParser:
     add("--out", type=Path, metavar="FILE", help="predictions.jsonl to write or resume (required)")
     add("--task", default="diagnosis", help="what is asked, see above (default: diagnosis)")
     add("--choices", type=int, default=4, metavar="K", help="options of the task choice (default: 4)")
-    add("--probe", metavar="NAME[:SEED]", help="change each case first, as `skin-r1 eval probe` does")
+    add("--probe", metavar="NAME[:SEED]", help="change each case before it is asked, e.g. blank")
     add("--temperature", type=float, default=0.0, help="0 is greedy (default); with --samples that of the samples")
     add("--samples", type=int, default=0, metavar="K", help="K sampled answers beside the greedy one (default: 0)")
     add(

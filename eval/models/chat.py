@@ -22,7 +22,7 @@ from skin_r1.distill.teacher.requests import Ask, data_url
 from skin_r1.errors import problem
 
 OWN = ("cut off", "refused")  # the model's own failures: another try would end alike
-WHO = "model"
+WHO = "endpoint"
 KEY = "OPENAI_API_KEY"  # where the client looks
 
 

@@ -194,7 +194,7 @@ def test_a_refused_key_ends_the_run_and_loses_nothing(serve, corpus, tmp_path, c
     server.script = [completion(GOOD)] * 2 + [(401, {}, '{"error": {"message": "bad key"}}')]
     assert read(server.url, corpus, tmp_path / "p.jsonl", "--concurrency", "1") == 2
     said = capsys.readouterr().err
-    assert "the model refuses the key" in said and "bad key" in said
+    assert "the endpoint refuses the key" in said and "bad key" in said
     assert len(lines(tmp_path / "p.jsonl")) == 2
 
 
