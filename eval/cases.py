@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class CaseScore:
         reasoning: the text that `rationale` is about.
         rationale: its claims and how it argues; of an empty text where the answer could not be read.
         label_scores: diagnosis slug -> log-probability, or None.
+        votes: the diagnosis of each sampled answer, None where it cannot be read; None without samples.
     """
 
     case_id: str
@@ -68,6 +69,7 @@ class CaseScore:
     reasoning: str = ""
     rationale: RationaleCheck | None = None
     label_scores: Mapping[str, float] | None = None
+    votes: tuple[str | None, ...] | None = None
 
     @property
     def correct(self) -> bool:
@@ -96,6 +98,7 @@ def score_case(row: Mapping[str, Any], prediction: Prediction | None, reader: Re
         },
         **{"diagnosis": truth, "malignancy": None if task == "concepts" else row["malignancy"]},
         **{"dense": dense, "absent": absent, "label_scores": None if prediction is None else prediction.label_scores},
+        "votes": _votes(prediction, reader),
     }
     if said is None:
         unread: dict[str, Any] = {"said": None, "predicted": None, "predicted_malignancy": None, "missed": present}
@@ -117,6 +120,14 @@ def score_case(row: Mapping[str, Any], prediction: Prediction | None, reader: Re
             row, said.think, (*said.findings, *[None] * len(said.unnamed)), said.differential, said.predicted
         ),
     )
+
+
+def _votes(prediction: Prediction | None, reader: Reader) -> tuple[str | None, ...] | None:
+    """The diagnosis of each sampled answer to the same question; one that cannot be read votes for none."""
+    if prediction is None or not prediction.samples:
+        return None
+    heard = [read(replace(prediction, completion=text, failure=None), reader).said for text in prediction.samples]
+    return tuple(said.predicted if said else None for said in heard)
 
 
 _LINES = TypeAdapter(CaseScore)

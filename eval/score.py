@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from skin_r1.errors import problem
 
 if TYPE_CHECKING:
+    from eval.cases import CaseScore
     from eval.predictions import Prediction
     from eval.said import Reader
 
@@ -32,6 +33,7 @@ def score_predictions(
     bootstrap: int = 2000,
     limit: int | None = None,
     reader: "Reader" = "tolerant",
+    validation: Path | None = None,
     allow_missing: bool = False,
     overwrite: bool = False,
 ) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def score_predictions(
         seed, bootstrap: of the confidence intervals.
         limit: score the first cases of the split only, as `skin-r1 eval run --limit` reads them.
         reader: `tolerant` also reads free text, where it is sure; `strict` only the form that rewards read.
+        validation: predictions of the validation split with label scores, for a temperature and conformal sets.
         allow_missing: count cases without a prediction as failures instead of refusing.
         overwrite: replace an earlier evaluation in `out`.
 
@@ -53,6 +56,7 @@ def score_predictions(
     Raises:
         UserError: the predictions do not fit the split, or `out` may not be written.
     """
+    from eval.calibration.apply import calibration_summary
     from eval.cases import score_case, write_scores
     from eval.fairness import fairness, gap_summary
     from eval.metrics import build_metrics
@@ -98,7 +102,13 @@ def score_predictions(
             "reader": reader,
             "metrics": {name: found._asdict() for name, found in estimates.items()},
             "fairness": gap_summary(by_group),
+            "calibration": None,
         }
+        if validation is not None:
+            taught = _validation_scores(validation, corpus, reader)
+            summary["calibration"] = calibration_summary(
+                taught, scores, split="validation", seed=seed, resamples=bootstrap
+            )
         (partial / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         write_scores(partial / "scores.jsonl", scores)
         write_tables(partial, scores, by_group)
@@ -114,11 +124,24 @@ def score_predictions(
                 "allow_missing": allow_missing,
                 "predictions_meta": read_meta(predictions),
             },
-            inputs={"predictions": predictions, "corpus": corpus},
+            inputs={"predictions": predictions, "corpus": corpus} | ({"validation": validation} if validation else {}),
             outputs={"cases": len(rows), "groups": summary["groups"]},
         )
         write_report(partial / "report.html", summary, scores, paired, table, json.loads(manifest.read_text()))
     return summary
+
+
+def _validation_scores(validation: Path, corpus: Path, reader: "Reader") -> "list[CaseScore]":
+    """The validation cases that have a prediction."""
+    from eval.cases import score_case
+    from eval.predictions import match, read_predictions
+    from skin_r1.case import load_corpus
+
+    rows = load_corpus(corpus, "validation").remove_columns("images").to_list()
+    ids = [row["case_id"] for row in rows]
+    where: dict[str, Any] = {"path": validation, "split": "validation", "allow_missing": True}
+    pairs = zip(rows, match(read_predictions(validation), ids, **where), strict=True)
+    return [score_case(row, prediction, reader) for row, prediction in pairs if prediction is not None]
 
 
 def _one_task(predictions: "Sequence[Prediction | None]", path: Path) -> str:
@@ -183,6 +206,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--corpus", type=Path, required=True, metavar="DIR", help="corpus that holds the truth")
     parser.add_argument("--split", default="test", help="train, validation or test (default: test)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    parser.add_argument(
+        "--validation",
+        type=Path,
+        metavar="FILE",
+        help="predictions of the validation split with label scores: fits a temperature and conformal prediction sets",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
     parser.add_argument("--bootstrap", type=int, default=2000, metavar="N", help="resamples (default: 2000)")
     parser.add_argument("--limit", type=int, metavar="N", help="score the first N cases, as `eval run --limit N`")

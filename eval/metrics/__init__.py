@@ -4,7 +4,9 @@ Undefined is NaN here and null in summary.json, never 0. An answer that cannot b
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from eval.calibration.consistency import consistency_table
 from eval.cases import CaseScore
 from eval.label_scores import label_table
 from eval.metrics import diagnosis, form, grounding, malignancy, probability, rationale
@@ -19,11 +21,16 @@ NAMES: dict[str, Described] = {
     **rationale.NAMES,
     **form.NAMES,
     **probability.NAMES,
+    **{f"votes_{name}": replace(each, title=f"Votes: {each.title}") for name, each in probability.NAMES.items()},
 }
 
 
 def build_metrics(scores: Sequence[CaseScore]) -> list[Metric | Ranked]:
-    """Every metric of `NAMES` on these cases, in that order; those of probabilities only where a case has label scores."""
+    """The metrics of `NAMES` on these cases, in that order.
+
+    Those of probabilities need label scores, and those of votes, the same figures of self-consistency, need sampled answers:
+    without any in these cases they are left out.
+    """
     found: list[Metric | Ranked] = [
         *diagnosis.diagnosis(scores),
         *malignancy.malignancy(scores),
@@ -31,9 +38,10 @@ def build_metrics(scores: Sequence[CaseScore]) -> list[Metric | Ranked]:
         *rationale.rationale([s.rationale for s in scores], [s.dense for s in scores]),
         *form.form(scores),
     ]
+    truth = [s.diagnosis for s in scores], [s.malignancy for s in scores]
     if any(s.label_scores for s in scores):
-        table = label_table(
-            [s.label_scores for s in scores], [s.diagnosis for s in scores], [s.malignancy for s in scores]
-        )
-        found += probability.probability(table)
+        found += probability.probability(label_table([s.label_scores for s in scores], *truth))
+    if any(s.votes for s in scores):
+        votes = consistency_table([s.votes or () for s in scores], *truth)
+        found += [replace(metric, name=f"votes_{metric.name}") for metric in probability.probability(votes)]
     return found

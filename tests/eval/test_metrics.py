@@ -16,8 +16,9 @@ def values(scores):
 
 
 def test_every_metric_has_a_name_and_a_definition(scored):
-    assert list(values([scored(label_scores={"melanoma": 0.0})])) == list(NAMES)
-    assert set(NAMES) - set(values([scored()])) == set(probability.NAMES)  # nothing is said of them without scores
+    assert list(values([scored(label_scores={"melanoma": 0.0}, votes=("melanoma", None))])) == list(NAMES)
+    beyond = {prefix + name for prefix in ("", "votes_") for name in probability.NAMES}
+    assert set(NAMES) - set(values([scored()])) == beyond  # nothing is said of them without scores and samples
 
 
 def test_against_scikit_learn_with_failures_and_names_outside_of_the_truth(scored):
