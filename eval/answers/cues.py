@@ -45,6 +45,7 @@ LISTED = re.compile(
     re.IGNORECASE,
 )
 # A name after one of these is not said of this lesion.
+CONSIDERED = re.compile(r"\b(?:i|we)(?: would|'d)?(?: \w+ly)? consider\s+(?:(?:an?|the) )?$", re.IGNORECASE)
 ELSEWHERE = re.compile(
     r"\b(?:histor(?:y|ies) of|prior|previous(?:ly)?|family|mother|father|brother|sister|relative\w*|risk (?:of|"
     r"for|factors? for)|screen\w* (?:for)?|mimic\w*(?: of)?|resembl\w+|similar to|unlike|compar\w+ (?:to|with)|"
@@ -54,9 +55,8 @@ ELSEWHERE = re.compile(
     r"than|type of|form of|kind of|subtype of|variant of|first (?:thought|glance|impression)(?: \w+)*|"
     r"initial\w*(?: \w+)*|going to say|tempt\w*|in (?:the case of )?|for|look for signs of|rule for|pattern of|"
     r"stigmata of|would be (?:seen|expected|typical) (?:in|for|of)|absence of|exclude[sd]?|against|secondary to|"
-    r"common (?:in|with)|excludes|argues? against|treat\w* (?:of|for|as)?|"
-    r"clinic(?:al)? trial\w*)\s*(?:(?:an?|the|any|early|frank|true|classic|typical|possible|most|some|other|with|"
-    r"of) )*\W*$",
+    r"common (?:in|with)|excludes|argues? against|treat\w* (?:of|for|as)?|clinic(?:al)? trial\w*)\s*(?:(?:an?|the|"
+    r"any|early|frank|true|classic|typical|possible|most|some|other|with|of) )*\W*$",
     re.IGNORECASE,
 )
 FIRST_THOUGHT = re.compile(
@@ -70,10 +70,10 @@ SOUGHT = re.compile(
     re.IGNORECASE,
 )
 STILL = re.compile(
-    r"\b(?:diagnos\w+|suspicio\w+|concern\w*|worrying|worrisome|alarming|suspected|evidence|signs?|features?|case|"
-    r"(?:characteristic|typical|classic\w*|hallmark)(?: \w+){0,2}|pathognomonic|criteria|candidate|hallmark|"
-    r"positive|indicative|suggestive|consistent|favou?r|presentation|picture|appearance|pattern) (?:for|of|"
-    r"in)\s+(?:(?:an?|the|early|frank|some|classic|typical) )*\W*$",
+    r"\b(?:diagnos\w+|suspicio\w+|concern\w*|worrying|worrisome|alarming|suspected|give-?away|clue|evidence|"
+    r"signs?|features?|case|(?:characteristic|typical|classic\w*|hallmark)(?: \w+){0,2}|pathognomonic|criteria|"
+    r"candidate|hallmark|positive|indicative|suggestive|consistent|favou?r|presentation|picture|appearance|"
+    r"pattern) (?:for|of|in)\s+(?:(?:an?|the|early|frank|some|classic|typical) )*\W*$",
     re.IGNORECASE,
 )
 # A name before one of these is not said of this lesion, or not alone.
@@ -81,13 +81,13 @@ AFTER = re.compile(
     r"^[^.;,]{0,30}\b(?:at first|initially|originally|to begin with)\b|"
     r"^[\"'*)]*(?:\s\([^()]{0,30}\))?(?:,(?=\s*(?:is|are|was|less|unlikely|ruled|excluded)))?\s*(?:(?:is|are|was|"
     r"were|seems?|appears?|would be|remains?|looks?|has been|can be|could be|should be|must be|"
-    r"needs? to be)\s+(?:\w+ly\s+|very\s+|much\s+|also\s+|a\s+|the\s+|quite\s+)*)?(?:(?:my |the |"
-    r"an? )?(?:first (?:thought|impression|guess|idea)|initial|original|second|third)\b|less\b|unlikely|ruled out|"
-    r"excluded|improbable|not\b(?! only)|never\b|considered|kept in mind|mimic\w*|risks?\b|screening|"
-    r"can be excluded|main differential|differential|distant|alternative|look-?alike|specialist|clinic\b|"
-    r"typically|usually|would\b|often|tend|generally|rarely|lacks?\b|as a (?:distant|second|differential)|"
-    r"is a (?:common|chronic|type|benign|malignant|skin|form)|are (?:common|benign|caused)|does not|do not|"
-    r"doesn't|don't|differ|argues|awareness)",
+    r"needs? to be)\s+(?:\w+ly\s+|very\s+|much\s+|also\s+|a\s+|the\s+|quite\s+|main\s+|key\s+|chief\s+|only\s+|"
+    r"best\s+(?=alternative))*)?(?:(?:my |the |an? )?(?:first (?:thought|impression|guess|idea)|initial|original|"
+    r"second|third)\b|less\b|unlikely|ruled out|excluded|improbable|not\b(?! only)|never\b|considered|"
+    r"kept in mind|mimic\w*|risks?\b|screening|can be excluded|main differential|differential|distant|alternative|"
+    r"look-?alike|specialist|clinic\b|typically|usually|would\b|often|tend|generally|rarely|lacks?\b|"
+    r"as a (?:distant|second|differential)|is a (?:common|chronic|type|benign|malignant|skin|form)|are (?:common|"
+    r"benign|caused)|does not|do not|doesn't|don't|differ|argues|awareness)",
     re.IGNORECASE,
 )
 IS = re.compile(
@@ -126,12 +126,14 @@ OR = re.compile(r"\b(?:or|vs|versus|oder|ou|o|maybe|perhaps)\b|/", re.IGNORECASE
 NOT_THE_NEXT = re.compile(r"^,?\s*(?:(?:and|but)\s+)?(?:not|no|rather|instead)\b", re.IGNORECASE)
 SPEAKS_FOR = re.compile(
     r"\b(?:without|lack\w*|absen\w+)\b(?!.*\b(?:no|not|nor|nothing|none|never)\b).* (?:favou?rs?|suggests?|"
-    r"indicates?|points? to|confirms?|means|supports?|fits?) (?:(?:an?|the) )?$",
+    r"indicates?|points? to|confirms?|means|supports?|fits?) (?:(?:an?|the) )?$|\bno \w+(?: \w+)? (?:means|"
+    r"makes (?:it|this)) (?:(?:an?|the) )?$",
     re.IGNORECASE | re.DOTALL,
 )
 SUFFIX = re.compile(
     r"^(?:[-\u2010](?!\s)\w|[ -](?:like|mimic\w*|simulat\w*|related|associated|induced|prone|risk\w*|patients?|"
-    r"screening|specialist|clinic|detection|awareness|research|organi[sz]ation|foundation|society)\b)",
+    r"screening|specialist|clinic|detection|awareness|research|treatments?|therap\w+|management|medications?|"
+    r"creams?|organi[sz]ation|foundation|society)\b)",
     re.IGNORECASE,
 )
 PREFIX = re.compile(

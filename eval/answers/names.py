@@ -71,6 +71,9 @@ def names_in(text: str) -> tuple[Name, ...]:
             firm = _firmness(plain, clause, span, refused, out)
             joined = cues.JOIN.fullmatch(text, last.end, start) if last is not None else None
             listed = last is not None and firm is Firmness.NAMED and text[last.end : start].strip() == ","
+            between = text[last.end : start] if last is not None else ""
+            if last is not None and firm is Firmness.NAMED and last.firmness is Firmness.LISTED:
+                listed = listed or cues.TURN.search(between) is None  # "possibilities range from X to Y"
             if last is not None and (joined or listed) and firm is not Firmness.AGAINST:
                 firm = last.firmness
             alternative = joined is not None and cues.OR.search(joined[0]) is not None
@@ -119,7 +122,8 @@ def _firmness(text: str, clause: Clause, span: Span, denied: bool, earlier: Sequ
     first = max(clause.starts[0], start - _NEAR)
     whole = text[first:start]
     turns = list(cues.TURN.finditer(whole))
-    near = whole[turns[-1].end() :] if turns else whole
+    cut = max(turns[-1].end() if turns else 0, earlier[-1].end - first if earlier else 0)
+    near = whole[cut:]  # a cue does not reach over a comma, a turn or another name
     after = text[end : min(clause.ends[-1], end + _NEAR)]
     if cues.SUFFIX.match(text[end : end + 30]) or (cues.PREFIX.search(whole) and not cues.ADJECTIVE.search(whole)):
         return Firmness.AGAINST
@@ -135,6 +139,8 @@ def _firmness(text: str, clause: Clause, span: Span, denied: bool, earlier: Sequ
         return Firmness.AGAINST
     if cues.SUBJECT.match(after) or _of_several(span, text[start:end]):
         return Firmness.LISTED
+    if clause.words[0] in ("if", "when", "should", "unless") and clause.words[1:4] != ("i", "had", "to"):
+        return Firmness.LISTED
     if cues.ALTERNATIVE.search(whole) and not (earlier and cues.JOIN.fullmatch(text, earlier[-1].end, start)):
         return Firmness.LISTED
     if cues.FIRST_THOUGHT.search(near) or cues.SOUGHT.search(near):
@@ -145,9 +151,9 @@ def _firmness(text: str, clause: Clause, span: Span, denied: bool, earlier: Sequ
         return Firmness.AGAINST  # "actinic keratosis, which is caused by sun damage"
     if cues.ELSEWHERE.search(near) and not cues.STILL.search(near):
         return Firmness.AGAINST
-    if cues.LISTED.search(near):
+    if cues.LISTED.search(near) and not cues.CONSIDERED.search(near):
         return Firmness.LISTED
-    if cues.POSSIBLE.search(near):
+    if cues.POSSIBLE.search(near) or cues.CONSIDERED.search(near):
         return Firmness.POSSIBLE
     final = cues.FINAL.search(whole) is not None
     alone = not earlier or earlier[-1].end <= start - len(near)

@@ -13,6 +13,10 @@ _NO_IDEA = re.compile(
     r"causes|possibilities|diseases)|other conditions)\b",
     re.IGNORECASE,
 )
+_RETRACTED = re.compile(
+    r"\b(?:no longer (?:think|believe|sure)|take (?:that|it) back|i was wrong|scratch that|not convinced|never mind)\b",
+    re.IGNORECASE,
+)
 UNDECIDED = re.compile(
     r"\b(?:just as (?:well|likely)|equally (?:likely|possible|plausible)|(?:can(?:no|')t|unable to|hard to|"
     r"difficult to|impossible to) (?:decide|tell|distinguish|determine|differentiate|choose|say|separate)|"
@@ -71,6 +75,8 @@ def read_prose(text: str) -> Found:
         return Found(None, rivals, _quote(text, name, name), "only a group of diagnoses is named", top)
     if len({n.slug for n in standing}) > 1 and UNDECIDED.search(text):
         return Found(None, rivals, _quote(text, name, name), "it does not decide between several", top)
+    if _RETRACTED.search(text, name.end):
+        return Found(None, rivals, _quote(text, name, name), "it is taken back", top)
     if top == Firmness.POSSIBLE and _NO_IDEA.search(text):
         return Found(None, rivals, _quote(text, name, name), "a possibility among others", top)
     if top <= Firmness.NAMED and not _to_the_point(text, name, names):
