@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
-from eval.answers import cues
+import eval.answers.cues as cues
 from skin_r1.negation import negation
 from skin_r1.ontology import load_ontology
 from skin_r1.scan import Clause, Span, clauses
