@@ -1,74 +1,51 @@
-"""Charts as inline SVG: no script, no font, no network; they print and they scale.
+"""Confusion matrices as inline SVG: no script, no font, no network; they print and they scale.
 
-Colors are CSS classes of page.html.j2, so that one sheet rules screen, dark mode and print.
+Colors are CSS classes of style.css, so that one sheet rules screen, dark mode and print.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from html import escape
-from typing import Any
 
 from eval.cases import CaseScore
-from eval.metrics import NAMES
 from skin_r1.ontology import load_ontology
 
-ROW = 26
-LABEL = 290  # pixels for the names at the left
-AXIS = 400  # pixels from 0 to 1
 MAX_CLASSES = 14
 OTHER = "other diagnosis"
 NO_ANSWER = "no answer"
 
 
-def forest(metrics: dict[str, dict[str, Any]]) -> str:
-    """A forest plot of the metrics that are defined: a dot and its interval on an axis from 0 to 1."""
-    shown = [(key, found) for key, found in metrics.items() if found["value"] is not None]
-    height = ROW * len(shown) + 34
-    parts = [
-        f'<svg class="chart" viewBox="0 0 {LABEL + AXIS + 210} {height}" role="img" '
-        'aria-label="metrics with intervals">'
-    ]
-    for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
-        x = LABEL + AXIS * tick
-        parts.append(f'<line class="grid" x1="{x}" x2="{x}" y1="6" y2="{height - 24}"/>')
-        parts.append(f'<text class="tick" x="{x}" y="{height - 8}" text-anchor="middle">{tick:g}</text>')
-    for row, (key, found) in enumerate(shown):
-        y = 18 + ROW * row
-        kind = "bad" if NAMES[key].lower_is_better else "good"
-        arrow = " (lower is better)" if NAMES[key].lower_is_better else ""
-        x = LABEL + AXIS * found["value"]
-        parts.append(
-            f'<text class="name" x="{LABEL - 14}" y="{y + 4}" text-anchor="end">{escape(NAMES[key].title)}{arrow}</text>'
-        )
-        text = f"{found['value']:.3f}"
-        if found["low"] is not None:
-            low, high = LABEL + AXIS * found["low"], LABEL + AXIS * found["high"]
-            parts.append(f'<line class="span {kind}" x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}"/>')
-            text += f"  [{found['low']:.3f}, {found['high']:.3f}]"
-        parts.append(f'<circle class="dot {kind}" cx="{x:.1f}" cy="{y}" r="4.5"/>')
-        parts.append(f'<text class="value" x="{LABEL + AXIS + 16}" y="{y + 4}">{text}</text>')
-    return "".join([*parts, "</svg>"])
+@lru_cache(maxsize=1 << 12)
+def family(slug: str) -> str:
+    """The family of a diagnosis (`melanoma-in-situ` -> `melanocytic-malignancy`); itself above families or without one."""
+    tree = load_ontology()
+    path = tree.path(slug) if slug in tree.nodes else ()
+    return next((node for node in path if tree.nodes[node].level == "family"), slug)
 
 
-def confusion(scores: Sequence[CaseScore]) -> str:
-    """The confusion matrix: rows are true diagnoses, shades are shares of the row; rare diagnoses are folded.
+def confusion(scores: Sequence[CaseScore], *, families: bool = False) -> str:
+    """The confusion matrix: rows are true diagnoses, shades are shares of the row; rare ones are folded.
 
     Malignant diagnoses come first, then by number of cases.
+
+    Args:
+        scores: the cases; those without a true diagnosis are left out.
+        families: count families of the ontology in place of diagnoses.
     """
     tree = load_ontology()
-    known = [score for score in scores if score.diagnosis is not None]
+    pairs = [(s.diagnosis, NO_ANSWER if s.failure else s.predicted) for s in scores if s.diagnosis is not None]
+    if families:
+        pairs = [(family(true), family(said) if said else said) for true, said in pairs]
     counts: dict[str, int] = {}
-    for score in known:
-        counts[str(score.diagnosis)] = counts.get(str(score.diagnosis), 0) + 1
+    for true, _ in pairs:
+        counts[true] = counts.get(true, 0) + 1
     kept = sorted(counts, key=lambda slug: (-counts[slug], slug))[:MAX_CLASSES]
     kept.sort(key=lambda slug: (tree.malignancy(slug) != "malignant", -counts[slug], slug))
-    folded = len(counts) > len(kept)
-    rows = [*kept, OTHER] if folded else kept
+    rows = [*kept, OTHER] if len(counts) > len(kept) else kept
     columns = [*kept, OTHER, NO_ANSWER]
     cells = {(r, c): 0 for r in rows for c in columns}
-    for score in known:
-        true = score.diagnosis if score.diagnosis in kept else OTHER
-        said = NO_ANSWER if score.failure else score.predicted if score.predicted in kept else OTHER
-        cells[str(true), str(said)] += 1
+    for true, said in pairs:
+        cells[true if true in kept else OTHER, said if said in columns else OTHER] += 1
     return _matrix(rows, columns, cells, {slug: tree.name(slug) for slug in kept})
 
 
