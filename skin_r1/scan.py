@@ -135,7 +135,8 @@ def _names() -> dict[str, _Node]:
     tree = load_ontology()
     out: dict[tuple[str, ...], tuple[str | None, str | None]] = {}
     for names in (tree.narrower, tree.synonyms, tree.names):
-        out.update((tuple(text.split()), (None, slug)) for text, slug in names.items())
+        # In prose "SCC is favoured" has a verb; the code "SCC IS", in situ, is read in labels only.
+        out.update((tuple(text.split()), (None, slug)) for text, slug in names.items() if not text.endswith(" is"))
     for look in _LOOKS:
         out.pop(tuple(normalize(look).split()), None)
     out.update((tuple(normalize(text).split()), (None, None)) for text in _IDLE)

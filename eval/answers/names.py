@@ -64,7 +64,7 @@ def names_in(text: str) -> tuple[Name, ...]:
         for span, state in zip(clause.spans, states, strict=True):
             if span.diagnosis is None:
                 continue
-            span = _longer(clause, _without_is(plain, clause, span))
+            span = _longer(clause, span)
             start, end = clause.starts[span.first], clause.ends[span.last - 1]
             stance = stance_of_diagnosis(clause, span, state)
             refused = stance == "denied" and not _still_said(plain, clause.starts[0], start, end)
@@ -99,15 +99,6 @@ def _longer(clause: Clause, span: Span) -> Span:
             name = " ".join((*words[span.first : span.last], "of", *words[span.last + skip : end]))
             if slug := tree.by_key.get(name) or tree.narrower.get(name):
                 return span._replace(last=end, diagnosis=slug)
-    return span
-
-
-def _without_is(text: str, clause: Clause, span: Span) -> Span:
-    """The name without a verb that it took in: "SCC is favoured" is no "SCC IS", squamous cell carcinoma in situ."""
-    last = span.last - 1
-    if last > span.first and text[clause.starts[last] : clause.ends[last]] == "is" and span.last < len(clause.words):
-        shorter = load_ontology().by_key.get(" ".join(clause.words[span.first : last]))
-        return span._replace(last=last, diagnosis=shorter or span.diagnosis)
     return span
 
 

@@ -11,11 +11,11 @@ from sklearn.metrics import ndcg_score
 from eval.rationale.argument import STEPS, coverage, order, steps
 from eval.rationale.check import check_rationale
 from eval.rationale.fit import consistency, differential_quality
-from skin_r1.readability import readability, syllables
 from skin_r1.claims import claims
 from skin_r1.differentials import neighbors
 from skin_r1.gold import reasoning
 from skin_r1.ontology import load_ontology
+from skin_r1.readability import readability, syllables
 from skin_r1.rules import load_rules
 
 

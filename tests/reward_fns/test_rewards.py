@@ -312,6 +312,14 @@ def test_consistency(findings, think, malignancy, paid):
     assert one(consistency_reward, "melanoma") == 0.0
 
 
+def test_a_verb_behind_an_abbreviation_is_no_part_of_it():
+    """ "SCC is" reads like "SCC IS", squamous cell carcinoma in situ."""
+    think = "An ulcer. SCC is favoured over basal cell carcinoma."
+    assert one(consistency_reward, say("squamous cell carcinoma", findings=["ulcer"], think=think)) == 1.0
+    assert one(consistency_reward, say("Bowen disease", findings=["ulcer"], think=think)) < 1.0
+
+
+
 def test_one_reasoning_for_all_answers_is_a_template():
     same = "The lesion shows what such lesions show, and from that the answer follows at once."
     template = [say(name, think=same) for name in ("melanoma", "psoriasis", "rosacea")]
