@@ -52,7 +52,10 @@ def confusion(scores: Sequence[CaseScore], *, families: bool = False) -> str:
 def _matrix(rows: list[str], columns: list[str], cells: dict[tuple[str, str], int], names: dict[str, str]) -> str:
     side, left, top = 44, 240, 190
     width, height = left + side * len(columns) + 130, top + side * len(rows) + 8
-    parts = [f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="confusion matrix">']
+    parts = [
+        f'<svg class="chart" viewBox="0 0 {width} {height}" style="max-width:{width}px" role="img" '
+        'aria-label="confusion matrix">'
+    ]
     for j, column in enumerate(columns):
         x, y = left + side * j + side / 2, top - 10
         text = escape(_short(names.get(column, column)))
@@ -85,4 +88,4 @@ def _matrix(rows: list[str], columns: list[str], cells: dict[tuple[str, str], in
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 30 else name[:29] + "…"
+    return name if len(name) <= 34 else name[:33] + "…"

@@ -10,9 +10,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eval.cases import CaseScore
+from eval.groups import UNKNOWN
 from eval.metrics import NAMES
 from eval.report.forest import HEADLINES
 
+INPUTS = {
+    "base": "model",
+    "corpus": "corpus",
+    "rationales": "rationales",
+}  # of a training, fact -> name in its manifest
 MOST = 8  # groups that a distribution spells out
 
 
@@ -78,7 +84,7 @@ def _predictions(summary: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[st
     return {
         "model": (summary["model"], "predictions"),
         "checksum": (meta.get("model_checksum"), source),
-        "adapter": (meta.get("adapter_checksum"), source),
+        "adapter": ("none" if "adapter" in meta and not meta["adapter"] else meta.get("adapter_checksum"), source),
         "engine": (meta.get("engine"), source),
         "task": (meta.get("task"), source),
         "decoding": (how, source),
@@ -100,13 +106,17 @@ def _training(manifest: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
         "stage": (manifest.get("kind"), source),
         "rewards": (", ".join(paid), source),
         "training": (", ".join(f"{name} {value}" for name, value in ways.items() if value is not None), source),
-        "base": (manifest.get("inputs", {}).get("model", {}).get("sha256"), source),
-        "corpus": (manifest.get("inputs", {}).get("corpus", {}).get("sha256"), source),
-        "rationales": (manifest.get("inputs", {}).get("rationales", {}).get("sha256"), source),
+        **{key: (_input(manifest, name), source) for key, name in INPUTS.items()},
         "architecture": (made.get("wrapped"), source),
         "compute": (None if seconds is None else f"{seconds:g} s on {made.get('processes')} process(es)", source),
         "training_versions": (_plain(manifest.get("versions", {})), source),
     }
+
+
+def _input(manifest: Mapping[str, Any], name: str) -> str | None:
+    """The checksum of what a training was given; it may have been given none."""
+    inputs = manifest.get("inputs")
+    return None if inputs is None else str(inputs[name]["sha256"]) if name in inputs else "none used"
 
 
 def _cases(
@@ -114,7 +124,7 @@ def _cases(
 ) -> dict[str, tuple[Any, str]]:
     source = "the corpus"
     about = {
-        key: (_counts(score.about.get(name, "unknown") for score in scores), source)
+        key: (_counts(score.about.get(name, UNKNOWN) for score in scores), source)
         for key, name in (
             ("datasets", "dataset"),
             ("modalities", "modality"),
@@ -128,11 +138,11 @@ def _cases(
     return {
         **about,
         "cases": (
-            f"{summary['cases']} cases of {summary['groups']} groups, {summary['split']} split; no group is in two splits",
+            f"{summary['cases']} cases of {summary['groups']} groups, {summary['split']} split",
             "summary.json",
         ),
-        "diagnoses": (_counts(score.diagnosis or "unknown" for score in scores), source),
-        "malignancies": (_counts(score.malignancy or "unknown" for score in scores), source),
+        "diagnoses": (_counts(score.diagnosis or UNKNOWN for score in scores), source),
+        "malignancies": (_counts(score.malignancy or UNKNOWN for score in scores), source),
         "annotation": (f"findings annotated in {dense} of {len(scores)} cases", source),
         "licenses": (_counts(licenses), source),
         "missing": (
@@ -171,7 +181,10 @@ def estimate_text(found: Mapping[str, Any]) -> str:
 
 
 def _counts(names: Iterable[str]) -> str:
+    """How often each is there; nothing where all are unknown, since then nothing is known."""
     counts = Counter(names).most_common()
+    if all(name == UNKNOWN for name, _ in counts):
+        return ""
     rest = sum(count for _, count in counts[MOST:])
     spelt = [f"{name} {count}" for name, count in counts[:MOST]]
     return ", ".join([*spelt, f"{len(counts) - MOST} others {rest}"] if rest else spelt)
@@ -185,4 +198,4 @@ def _sizes(cases: Any) -> str:
 
 
 def _plain(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in settings.items() if value is not None)
+    return ", ".join(f"{key} {value}" for key, value in settings.items() if isinstance(value, str | int | float))

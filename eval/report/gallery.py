@@ -14,7 +14,7 @@ from eval.tables import check_of, diagnosis_name
 from skin_r1.concepts import load_concepts
 from skin_r1.licenses import is_open
 
-WORST, BEST = 24, 12
+WORST, BEST = 18, 12
 ALIKE = 3  # cards of one true and one said diagnosis, or of one reason for no answer: more of them teach nothing
 MAX_FAMILIES = 12
 LONGEST = 4000  # characters of a completion that could not be read

@@ -46,9 +46,7 @@ class Page:
 
     def click(self, selector: str) -> None:
         """Press the mouse in the middle of an element, as a reader does."""
-        self.evaluate(
-            f"document.querySelector({selector!r}).scrollIntoView({{block: 'center', behavior: 'instant'}})"
-        )
+        self.evaluate(f"document.querySelector({selector!r}).scrollIntoView({{block: 'center', behavior: 'instant'}})")
         box = f"document.querySelector({selector!r}).getBoundingClientRect()"
         x, y = self.evaluate(f"{box}.x + {box}.width / 2"), self.evaluate(f"{box}.y + {box}.height / 2")
         for kind in ("mousePressed", "mouseReleased"):
