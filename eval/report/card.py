@@ -105,7 +105,7 @@ def write_card(
 
 def known_text(item: Item) -> str:
     """What files say to an item, and what they do not."""
-    known = "; ".join(fact.value for fact in item.facts)
+    known = "; ".join(f"{name}: {fact.value}" for name, fact in item.facts.items())
     if item.state == "does not apply":
         return item.missing[0]
     return f"{known}; not known: {', '.join(item.missing)}" if known and item.missing else known

@@ -30,7 +30,7 @@ class Item(NamedTuple):
     Attributes:
         number, section, asks: what the guideline wants.
         state: how far files answer it.
-        facts: the facts that do.
+        facts: the facts that do, by name.
         missing: keys of the facts that are not known, or the reason why the item does not apply.
     """
 
@@ -38,7 +38,7 @@ class Item(NamedTuple):
     section: str
     asks: str
     state: State
-    facts: list[Fact]
+    facts: dict[str, Fact]
     missing: list[str]
 
 
@@ -53,7 +53,7 @@ def checklists(facts: Mapping[str, Fact]) -> dict[str, list[Item]]:
     found: dict[str, list[Item]] = {name: [] for name in SOURCES}
     for row in _rows():
         wanted = row["facts"].split()
-        known = [facts[key] for key in wanted if key in facts]
+        known = {key.replace("_", " "): facts[key] for key in wanted if key in facts}
         missing = [key.replace("_", " ") for key in wanted if key not in facts]
         state: State = "to be filled"
         if row["covers"].startswith("n/a: "):

@@ -13,6 +13,7 @@ from eval.cases import CaseScore
 from eval.groups import UNKNOWN
 from eval.metrics import NAMES
 from eval.report.forest import HEADLINES
+from eval.tables import diagnosis_name
 
 INPUTS = {
     "base": "model",
@@ -141,12 +142,12 @@ def _cases(
             f"{summary['cases']} cases of {summary['groups']} groups, {summary['split']} split",
             "summary.json",
         ),
-        "diagnoses": (_counts(score.diagnosis or UNKNOWN for score in scores), source),
+        "diagnoses": (_counts(diagnosis_name(score.diagnosis) or UNKNOWN for score in scores), source),
         "malignancies": (_counts(score.malignancy or UNKNOWN for score in scores), source),
         "annotation": (f"findings annotated in {dense} of {len(scores)} cases", source),
         "licenses": (_counts(licenses), source),
         "missing": (
-            f"{summary['missing_predictions']} cases without a prediction, scored as failures",
+            f"{summary['missing_predictions']} cases have no prediction and count as failures",
             "summary.json",
         ),
     }
@@ -156,7 +157,7 @@ def _results(summary: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
     metrics = summary["metrics"]
     shown = [(key, metrics[key]) for key in HEADLINES if key in metrics and metrics[key]["value"] is not None]
     gaps = [
-        f"{attribute.replace('_', ' ')}: accuracy {found['accuracy']['gap']['value']:.3f} apart,"
+        f"{attribute.replace('_', ' ')}: accuracy {estimate_text(found['accuracy']['gap'])} apart,"
         f" {found['accuracy']['worst']} worst"
         for attribute, found in summary.get("fairness", {}).items()
         if "accuracy" in found
