@@ -210,7 +210,7 @@ def facts_of(folder, made):
     )
     meta = {"model": str(folder / "model"), "model_checksum": "abc", "adapter": None, "engine": "transformers"}
     meta |= {"task": "open", "decoding": {"temperature": 0.0, "max_new_tokens": 9, "seed": 1}}
-    gap = {"best": "a", "worst": "b", "gap": {"value": 0.1}, "even": 0.5}
+    gap = {"best": "a", "worst": "b", "gap": {"value": 0.1, "low": 0.0, "high": 0.2}, "even": 0.5}
     summary = {**made[1], "fairness": {"skin_type": {"accuracy": gap}}}
     manifest = {"config": {"predictions_meta": meta}, "inputs": {"corpus": {"path": str(folder / "corpus")}}}
     manifest |= {"versions": {"python": "3"}, "git_revision": "f00"}
