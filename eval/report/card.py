@@ -31,7 +31,7 @@ SECTIONS: dict[str, dict[str, str | None]] = {
     "Intended use": {"Users and setting": None, "Uses out of scope": None, "Oversight": None},
     "Test data": {
         "Cases": "cases",
-        "Splits of the corpus": "train_cases",
+        "Splits of the corpus": "splits",
         "Data sets": "datasets",
         "Licenses": "licenses",
         "Modalities": "modalities",

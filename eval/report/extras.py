@@ -63,11 +63,13 @@ def _probes(result: Mapping[str, Any]) -> Table:
         ]
         for name, probe in result["probes"].items()
     ]
+    head = ["Probe", "Verdict", "Cases", *(NAMES[key].title for key in SHOWN)]
+    known = [column for column in range(len(head)) if any(row[column] for row in rows)]
     return Table(
         "Probes: does the answer follow the image?",
         f"{result['cases']} cases in {result['groups']} groups, seed {result['seed']}. From probes.json.",
-        ["Probe", "Verdict", "Cases", *(NAMES[key].title for key in SHOWN)],
-        rows,
+        [head[column] for column in known],
+        [[row[column] for column in known] for row in rows],
     )
 
 

@@ -64,7 +64,7 @@ def gather_facts(
         **_training(read_manifest(meta.get("adapter") or meta.get("model"))),
         **_cases(summary, scores, licenses),
         **_results(summary),
-        "train_cases": (
+        "splits": (
             _sizes(corpus.get("outputs", {}).get("splits") or corpus.get("outputs", {}).get("cases")),
             "the corpus' manifest.json",
         ),

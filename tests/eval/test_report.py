@@ -222,7 +222,7 @@ def test_the_card_is_filled_from_manifests(made, tmp_path):
     assert facts["rewards"].value == "format_reward (weight 0.2), mine.paid (weight 1)"
     assert facts["training"].value == "steps 3, learning rate 1e-05" and facts["adapter"].value == "none"
     assert facts["compute"].value == "4 s on 2 process(es)" and facts["decoding"].value.startswith("greedy, at most 9")
-    assert facts["train_cases"].value == "test 48, train 7" and facts["stage"].value == "grpo checkpoint"
+    assert facts["splits"].value == "test 48, train 7" and facts["stage"].value == "grpo checkpoint"
     assert "sexes" not in facts  # every case is of unknown sex: nothing is known
     sections, lists = card_sections(facts), checklists(facts)
     write_card(tmp_path / "card.md", "mine", sections, lists)
