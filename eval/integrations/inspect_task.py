@@ -6,6 +6,9 @@ A corpus is given by its whole path, for inspect loads a task from the task's ow
 nothing has to fetch; they also stand in the log, unless `--no-log-images` is given.
 """
 
+# mypy: disable-error-code="untyped-decorator"
+# Without inspect_ai, which is an extra, its decorators are of no type.
+
 from pathlib import Path
 from typing import Any
 
