@@ -1,4 +1,4 @@
-"""`skin-r1 eval score`: predictions -> summary.json, report.html, scores.jsonl, manifest.json."""
+"""`skin-r1 eval score`: predictions -> summary.json, report.html, card.md, scores.jsonl, tables, manifest.json."""
 
 import argparse
 import json
@@ -127,7 +127,16 @@ def score_predictions(
             inputs={"predictions": predictions, "corpus": corpus} | ({"validation": validation} if validation else {}),
             outputs={"cases": len(rows), "groups": summary["groups"]},
         )
-        write_report(partial / "report.html", summary, scores, paired, table, json.loads(manifest.read_text()))
+        write_report(
+            partial / "report.html",
+            summary,
+            scores,
+            paired,
+            table,
+            json.loads(manifest.read_text()),
+            groups=by_group,
+            beside=(predictions.parent, out),
+        )
     return summary
 
 

@@ -29,7 +29,10 @@ COMMANDS = {
     "eval score": ("eval.score", "predictions -> summary.json and report.html"),
     "eval compare": ("eval.compare", "two scored runs, paired"),
     "eval probe": ("eval.probes.main", "does the answer follow the image? swapped, blank and masked images, hints"),
-    "eval judge": ("eval.judge.main", "a judge's scores of the rationales; `eval judge validate` holds it against people"),
+    "eval judge": (
+        "eval.judge.main",
+        "a judge's scores of the rationales; `eval judge validate` holds it against people",
+    ),
     "serve": ("skin_r1.serve.main", "serve a model: chat, diagnose and a page"),
     "doctor": ("skin_r1.doctor", "versions, hardware, what is missing and how to get it"),
 }

@@ -45,7 +45,10 @@ def _check_options(arguments: Sequence[str], known: Sequence[str], prog: str) ->
         option = argument.partition("=")[0]
         if option.startswith("--") and option not in known:
             raise problem(
-                "unknown option", found=option, allowed=_near(option, known), next_step=f"mend it, or see {prog} --help"
+                "unknown option",
+                found=option,
+                allowed=_near(option, known),
+                next_step=f"mend it, or see {prog} --help",
             )
 
 

@@ -49,7 +49,7 @@ def run(corpus, predictions, out, *options):
 def test_gold_scores_one_and_the_folder_is_whole(corpus, tmp_path, capsys):
     out = tmp_path / "scores"
     assert run(corpus, write(tmp_path / "p.jsonl", gold(corpus).values()), out) == 0
-    tables = {"diagnoses.csv", "findings.csv", "groups.csv"}
+    tables = {"diagnoses.csv", "findings.csv", "groups.csv", "card.md"}
     assert {path.name for path in out.iterdir()} == {
         "summary.json",
         "report.html",
@@ -98,7 +98,7 @@ def test_the_report_is_one_file_that_calls_nobody_and_runs_nothing(corpus, tmp_p
     assert not re.search(r"(?:src|href)=\"(?!data:|#)", page) and "url(" not in page
     assert not re.search(r"https?://", page)
     assert "default-src 'none'" in page
-    assert page.count("<img src=") == 2 and "Malignant: sensitivity" in page
+    assert page.count("<img src=") == 6 and "Malignant: sensitivity" in page
 
 
 def test_a_corpus_without_labels_gives_null_not_zero(tmp_path):

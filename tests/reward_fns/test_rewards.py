@@ -319,7 +319,6 @@ def test_a_verb_behind_an_abbreviation_is_no_part_of_it():
     assert one(consistency_reward, say("Bowen disease", findings=["ulcer"], think=think)) < 1.0
 
 
-
 def test_one_reasoning_for_all_answers_is_a_template():
     same = "The lesion shows what such lesions show, and from that the answer follows at once."
     template = [say(name, think=same) for name in ("melanoma", "psoriasis", "rosacea")]

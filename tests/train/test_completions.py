@@ -19,7 +19,8 @@ from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from skin_r1.case import load_corpus
 from skin_r1.errors import UserError
-from skin_r1.train.monitor.completions import OPEN, CompletionsTable, case_columns, read, table_of, write
+from skin_r1.licenses import is_open
+from skin_r1.train.monitor.completions import CompletionsTable, case_columns, read, table_of, write
 from skin_r1.train.monitor.groups import family_of
 from tests.train.conftest import ROOT, SMALL_GRPO, TINY
 
@@ -96,7 +97,7 @@ def test_rows_of_an_evaluation_are_left_out():
 )
 def test_an_image_is_shown_only_under_a_license_that_lets_anybody_pass_it_on(terms, shown):
     columns = case_columns([{**ROWS, "license": terms}], "train", images=True)
-    assert (columns["image"][0] is not None) is shown is (OPEN.fullmatch(terms) is not None)
+    assert (columns["image"][0] is not None) is shown is is_open(terms)
     assert "image" not in case_columns([{**ROWS, "license": terms}], "train", images=False)
     if shown:
         assert Image.open(io.BytesIO(columns["image"][0])).size == (8, 8)

@@ -7,7 +7,6 @@ training's file of that step; it cannot tell which case a row is; and images are
 
 import importlib
 import io
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,13 @@ from PIL import Image
 from transformers import TrainerCallback
 
 from skin_r1.errors import problem
+from skin_r1.licenses import is_open
 from skin_r1.reading import message_text
 from skin_r1.train.monitor.groups import family_of
 from skin_r1.whole import write_whole
 
 FOLDER = "completions"
 TRACKERS = ("wandb", "trackio")
-OPEN = re.compile(r"(cc[ -]?0|cc[ -]by(-sa)?)([ -]\d\.\d)?|public domain|apache-2\.0", re.IGNORECASE)
-"""Licenses under which anybody may pass an image on, so that a tracker may show it. Of the others (NonCommercial, terms
-per image, agreements) no image is written: whether a tracker's host may have it is not ours to say."""
 
 
 def case_columns(rows: Sequence[Mapping[str, Any]], mode: str, *, images: bool) -> dict[str, list[Any]]:
@@ -35,7 +32,7 @@ def case_columns(rows: Sequence[Mapping[str, Any]], mode: str, *, images: bool) 
     Args:
         rows: Case rows of this process, one per completion.
         mode: `train` or `eval`.
-        images: with an `image` column, PNG bytes of the first image where the row's license is `OPEN`, else None. What
+        images: with an `image` column, PNG bytes of the first image where the row's license is open, else None. What
             may not be shown leaves the row here, before the processes exchange columns.
     """
     columns: dict[str, list[Any]] = {"mode": [mode] * len(rows)}
@@ -47,7 +44,7 @@ def case_columns(rows: Sequence[Mapping[str, Any]], mode: str, *, images: bool) 
 
 
 def _shown(row: Mapping[str, Any]) -> bytes | None:
-    if not row["images"] or not OPEN.fullmatch(row["license"]):
+    if not row["images"] or not is_open(row["license"]):
         return None
     buffer = io.BytesIO()
     row["images"][0].convert("RGB").save(buffer, "PNG")
