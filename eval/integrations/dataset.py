@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, Features, Image, List, Value
@@ -90,8 +91,13 @@ def read_dataset(place: str, split: str) -> Iterator[Prediction]:
     """
     from datasets import load_dataset
 
+    file = Path(place) / "data" / f"{split}.parquet"
     try:
-        table = load_dataset(place, split=split)
+        # Not load_dataset(folder): it takes two folders of one name for the same dataset, and gives what it read first.
+        here = Path(place).is_dir()
+        table = (
+            load_dataset("parquet", data_files=str(file), split="train") if here else load_dataset(place, split=split)
+        )
     except (OSError, ValueError) as error:
         raise problem(
             "the dataset cannot be read",

@@ -47,7 +47,8 @@ def read_log(path: Path) -> tuple[dict[str, Any], Iterator[Prediction]]:
         raise problem("inspect_ai is not installed", next_step="pip install inspect_ai")
     from inspect_ai.log import read_eval_log, read_eval_log_samples
 
-    spec = read_eval_log(str(path), header_only=True).eval
+    header = read_eval_log(str(path), header_only=True)
+    spec = header.eval
     made = dict(spec.metadata or {})
     if "corpus_checksum" not in made:
         raise problem("the log is of another task", file=path, found=spec.task, allowed="skin_r1")
@@ -59,7 +60,7 @@ def read_log(path: Path) -> tuple[dict[str, Any], Iterator[Prediction]]:
             found=spec.config.epochs,
             next_step="run inspect with --epochs 1",
         )
-    decoding = spec.model_generate_config.model_dump(exclude_none=True)
+    decoding = header.plan.config.model_dump(exclude_none=True)
     meta = {"engine": "inspect_ai", "model": spec.model, **made, "decoding": decoding}
     samples = read_eval_log_samples(str(path), all_samples_required=False)
     return meta, (
