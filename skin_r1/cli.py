@@ -33,6 +33,8 @@ COMMANDS = {
         "eval.judge.main",
         "a judge's scores of the rationales; `eval judge validate` holds it against people",
     ),
+    "eval export": ("eval.integrations.export", "predictions -> a dataset with a card, in a folder or on the Hub"),
+    "eval import": ("eval.integrations.collect", "an inspect_ai log or an exported dataset -> predictions.jsonl"),
     "serve": ("skin_r1.serve.main", "serve a model: chat, diagnose and a page"),
     "doctor": ("skin_r1.doctor", "versions, hardware, what is missing and how to get it"),
 }

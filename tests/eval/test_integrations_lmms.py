@@ -1,4 +1,4 @@
-"""The task folder for lmms-eval, loaded as lmms-eval loads it (0.7.3: `lmms_eval.utils.load_yaml_config`)."""
+"""The task folder for lmms-eval, loaded as lmms-eval loads it (0.7.2: `lmms_eval.utils.load_yaml_config`)."""
 
 import importlib.util
 import math
