@@ -22,9 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from eval.predictions import Prediction, append, start
+from eval.predictions import Prediction
 from eval.run import check_images
 from eval.score import score_predictions
+from eval.writing import append, start
 from skin_r1.case import load_corpus
 from skin_r1.errors import problem
 from skin_r1.manifest import write_manifest

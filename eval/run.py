@@ -40,7 +40,8 @@ def run_predictions(options: Options) -> Tally:
     """
     from tqdm import tqdm
 
-    from eval.predictions import Prediction, append, read_meta, resume, start
+    from eval.predictions import Prediction
+    from eval.writing import append, read_meta, resume, start
 
     questions, split = read_questions(options)
     ids: list[str] = questions.table["case_id"][:]

@@ -60,11 +60,12 @@ def score_predictions(
     from eval.cases import score_case, write_scores
     from eval.fairness import fairness, gap_summary
     from eval.metrics import build_metrics
-    from eval.predictions import check_complete, match, read_meta, read_predictions
+    from eval.predictions import check_complete, match, read_predictions
     from eval.report.page import write_report
     from eval.statistics.bootstrap import estimate
     from eval.tables import write_tables
     from eval.tasks import applies
+    from eval.writing import read_meta
     from skin_r1.case import load_corpus
     from skin_r1.manifest import write_manifest
     from skin_r1.whole import whole_folder

@@ -35,7 +35,7 @@ def collect(source: str, out: Path, *, split: str = "test", overwrite: bool = Fa
     Raises:
         UserError: the source is none of these, or `out` is there already.
     """
-    from eval.predictions import append, start
+    from eval.writing import append, start
 
     if out.exists() and not overwrite:
         raise problem("the output is there already", file=out, next_step="choose another --out, or pass --overwrite")

@@ -42,7 +42,8 @@ def export(
     from eval.integrations.card import card
     from eval.integrations.dataset import rows_of, to_dataset
     from eval.integrations.headline import headline, record
-    from eval.predictions import match, read_meta, read_predictions
+    from eval.predictions import match, read_predictions
+    from eval.writing import read_meta
     from skin_r1.case import load_corpus
     from skin_r1.licenses import is_open
     from skin_r1.manifest import write_manifest

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from eval.cases import score_case
-from eval.predictions import match, read_meta, read_predictions
+from eval.predictions import match, read_predictions
 from eval.probes.faithfulness import Case
 from eval.probes.perturb import perturb, source
 from eval.probes.pool import Pool, Unprobed
+from eval.writing import read_meta
 from skin_r1.errors import problem
 
 

@@ -1,14 +1,17 @@
 """Confidence against accuracy, and risk against coverage, as inline SVG."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from eval.calibration.conformal import NAMES as CONFORMAL
 from eval.calibration.curves import ReliabilityBin, RiskPoint, reliability, risk_coverage
 from eval.cases import CaseScore
 from eval.label_scores import label_table
+from eval.metrics.probability import NAMES
 
+MENDED = ("score_top_1_accuracy", "nll", "brier", "ece_mass", "ece_debiased", "aurc")
 SIDE = 300  # pixels of the unit square
 LEFT, TOP, BELOW = 54, 12, 48
 
@@ -45,6 +48,15 @@ def curves(scores: Sequence[CaseScore], *, seed: int, resamples: int) -> Curves 
     bins = reliability(confidence, correct, [scores[i].group for i in known], seed=seed, resamples=resamples)
     points = risk_coverage(confidence, correct)
     return Curves(bins, _reliability(bins), points, _risk(points, float(1 - correct.mean())))
+
+
+def mended(summary: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any] | None, Mapping[str, Any]]]:
+    """What validation taught: (metric, as given, with the temperature) and the prediction sets, which have no "as given"."""
+    if not summary.get("calibration"):
+        return []
+    before, after = summary["metrics"], summary["calibration"]["metrics"]
+    rows = [(NAMES[key].title, before.get(key), after[key]) for key in MENDED]
+    return [*rows, *((CONFORMAL[key].title, None, after[key]) for key in CONFORMAL if key in after)]
 
 
 def _x(share: float) -> float:

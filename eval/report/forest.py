@@ -22,8 +22,16 @@ FAMILIES = {
     "Rationale": rationale.NAMES,
     "Form": form.NAMES,
     "Probabilities": probability.NAMES,
+    "Votes of sampled answers": [f"votes_{name}" for name in probability.NAMES],
 }
-OFF_AXIS = {"rationale_words", "rationale_grade", "brier", "nll"}  # no shares: an axis from 0 to 1 is not theirs
+OFF_AXIS = {
+    "rationale_words",
+    "rationale_grade",
+    "brier",
+    "nll",
+    "votes_brier",
+    "votes_nll",
+}  # no shares: an axis from 0 to 1 is not theirs
 
 
 class Row(NamedTuple):

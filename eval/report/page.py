@@ -15,7 +15,7 @@ from eval.predictions import Prediction
 from eval.report.card import NOTICE, TO_FILL, card_sections, write_card
 from eval.report.charts import confusion
 from eval.report.checklists import SOURCES, checklists
-from eval.report.curves import curves
+from eval.report.curves import curves, mended
 from eval.report.extras import extras
 from eval.report.facts import gather_facts
 from eval.report.forest import families, headlines
@@ -72,6 +72,7 @@ def write_report(
         families=families(summary["metrics"]),
         attributes=attributes(groups or {}, scores),
         curves=drawn and drawn._replace(reliability=Markup(drawn.reliability), risk=Markup(drawn.risk)),
+        mended=mended(summary),
         confusion=Markup(confusion(scores)) if named else None,
         family_confusion=Markup(confusion(scores, families=True)) if named else None,
         classes=per_class(scores),

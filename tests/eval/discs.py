@@ -13,9 +13,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 from squares import write_split
 
-from eval.predictions import Prediction, append, start
+from eval.predictions import Prediction
 from eval.probes.perturb import PROBES, perturb
 from eval.probes.pool import Pool, Unprobed
+from eval.writing import append, start
 from skin_r1.case import Case, load_corpus
 from skin_r1.concepts import concept_name
 from skin_r1.ontology import load_ontology

@@ -8,8 +8,9 @@ from datasets import load_dataset
 from squares import case, write_split
 
 from eval.integrations import collect, export
-from eval.predictions import read_predictions, start
+from eval.predictions import read_predictions
 from eval.tasks import options_for
+from eval.writing import start
 from skin_r1.case import load_corpus
 from skin_r1.cli import run_main
 from skin_r1.errors import UserError

@@ -12,8 +12,9 @@ from answered import NAMES, answer, scored, write_corpus
 
 from eval.integrations import collect
 from eval.integrations.headline import HEADLINE
-from eval.predictions import read_meta, read_predictions
+from eval.predictions import read_predictions
 from eval.tasks import messages
+from eval.writing import read_meta
 from skin_r1.case import load_corpus
 from skin_r1.cli import run_main
 from skin_r1.ontology import load_ontology

@@ -9,13 +9,14 @@ from shutil import copytree
 import pytest
 from discs import CONCEPTS, SHOWS, ColorReader, NoiseReader, TextReader, answer_of, let_read, say, write_discs
 
-from eval.predictions import Prediction, append, meta_path, read_predictions, start
+from eval.predictions import Prediction, read_predictions
 from eval.probes import main
 from eval.probes.perturb import PROBES, source
 from eval.probes.pool import Pool
 from eval.probes.result import probe_predictions
 from eval.probes.verdict import LEAST, judge
 from eval.statistics.bootstrap import Estimate
+from eval.writing import append, meta_path, start
 from skin_r1.case import load_corpus
 from skin_r1.cli import run_main
 from skin_r1.concepts import concept_name

@@ -58,7 +58,9 @@ def test_overconfidence_is_exposed_and_mended_by_the_validation_split(files, tmp
     assert after["score_top_1_accuracy"] == before["score_top_1_accuracy"]  # a temperature moves no answer
     assert summary["calibration"]["temperature"]["usable"] and summary["calibration"]["temperature"]["value"] > 2
     coverage = after["lac_coverage"]
-    assert coverage["low"] <= 0.9 <= coverage["high"] + 0.05
+    assert coverage["high"] >= 0.9  # scores of two values only: sets may hold more than they promise
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "What the validation split teaches" in page and "Votes of sampled answers" in page
     # three of four samples agree, whether right or wrong
     assert before["votes_score_top_1_accuracy"]["value"] == pytest.approx(before["accuracy"]["value"])
     assert before["votes_ece_width"]["value"] == pytest.approx(abs(0.75 - before["accuracy"]["value"]))
