@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.multitest import multipletests
@@ -10,6 +10,7 @@ from statsmodels.stats.multitest import multipletests
 from eval.statistics.paired import bootstrap_p, detectable, holm, mcnemar
 
 
+@settings(max_examples=15)  # a call of the reference takes a twentieth of a second
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_holm_equals_statsmodels(p_values):
     np.testing.assert_allclose(holm(p_values), multipletests(p_values, method="holm")[1], atol=1e-12)
