@@ -61,7 +61,7 @@ demo: setup
 	$(BIN)/skin-r1 demo
 
 test: setup vllm ray deepspeed
-	OMP_NUM_THREADS=1 DS_ACCELERATOR=cpu $(BIN)/python -m pytest --cov --cov-report=term
+	OMP_NUM_THREADS=1 DS_ACCELERATOR=cpu $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=term
 
 quality: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
