@@ -19,12 +19,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
-from statistics import mean, stdev
 from typing import Any
 
 from datasets import Dataset, load_dataset
-from scipy.stats import t as student
 
+from benchmarks.arms import interval
 from skin_r1 import demo
 from skin_r1.case import load_corpus
 from skin_r1.distill.composer.short import answer_only, compose_short
@@ -102,14 +101,6 @@ def values(folder: Path, start: str, mode: str) -> dict[tuple[str, str], float]:
         metrics = json.loads((folder / "eval" / f"{name}-{mode}" / "summary.json").read_text())["metrics"]
         found |= {(stage, metric): float(metrics[metric]["value"]) for metric in METRICS}
     return found
-
-
-def interval(numbers: Sequence[float]) -> str:
-    """Mean and 95 % interval over the seeds (Student's t)."""
-    if len(numbers) < 2:
-        return f"{mean(numbers):.3f}"
-    half = float(student.ppf(0.975, len(numbers) - 1)) * stdev(numbers) / len(numbers) ** 0.5
-    return f"{mean(numbers):.3f} ± {half:.3f}"
 
 
 def main() -> None:
