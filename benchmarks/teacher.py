@@ -83,7 +83,7 @@ class FixedLatency:
 def vllm_server(folder: Path) -> Iterator[str]:
     """The root of the API of a vLLM server with the tiny model, once it answers."""
     from skin_r1.reading import messages_for
-    from skin_r1.serve.vllm import arguments, environment
+    from skin_r1.serve.engines.vllm import arguments, environment
     from skin_r1.tiny import build_tiny
 
     texts = [messages_for({"modality": "clinical", "history": None})[0]["content"]]

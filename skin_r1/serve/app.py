@@ -14,12 +14,13 @@ from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from skin_r1.serve.audit import Audit
-from skin_r1.serve.diagnose import DISCLAIMER, diagnose, version_table
-from skin_r1.serve.engine import Engine
-from skin_r1.serve.guard import add_headers, authorize, read_body
-from skin_r1.serve.intake import ImageLimits, Refused, picture
-from skin_r1.serve.requests import MAX_IMAGES, read_chat, read_form
+from skin_r1.serve.answer.diagnose import DISCLAIMER, diagnose, version_table
+from skin_r1.serve.audit.chain import Audit
+from skin_r1.serve.engines.engine import Engine
+from skin_r1.serve.guard.access import add_headers, authorize, read_body
+from skin_r1.serve.intake.picture import ImageLimits, picture
+from skin_r1.serve.intake.requests import MAX_IMAGES, read_chat, read_form
+from skin_r1.serve.refused import Refused
 
 UI = Path(__file__).resolve().parent / "ui"
 PAGE = {"/": "index.html", "/app.js": "app.js", "/style.css": "style.css"}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from skin_r1.errors import UserError, problem
 
 if TYPE_CHECKING:
-    from skin_r1.serve.engine import Engine
+    from skin_r1.serve.engines.engine import Engine
 
 ABOUT = """Serve a model: POST /v1/chat/completions, POST /v1/diagnose, GET /v1/models, /healthz, /readyz, and a page at /.
 Keys come from SKIN_R1_API_KEYS (comma-separated) or --api_keys_file; without a key it binds to this machine only.
@@ -50,9 +50,9 @@ def make_engine(recipe: ServeRecipe) -> "Engine":
     Raises:
         UserError: no such engine or model, or vLLM is not installed.
     """
-    from skin_r1.serve.engine import TransformersEngine, served_name
-    from skin_r1.serve.remote import UrlEngine
-    from skin_r1.serve.vllm import VllmEngine
+    from skin_r1.serve.engines.engine import TransformersEngine, served_name
+    from skin_r1.serve.engines.remote import UrlEngine
+    from skin_r1.serve.engines.vllm import VllmEngine
 
     name = recipe.name or served_name(recipe.model, recipe.adapter)
     if recipe.engine.startswith(("http://", "https://")):
@@ -89,10 +89,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         import uvicorn
 
         from skin_r1.serve.app import Settings, create_app
-        from skin_r1.serve.guard import load_keys
+        from skin_r1.serve.guard.access import load_keys
     except ImportError as error:
         raise UserError(f'serving needs more packages ({error.name}): pip install -e ".[serve]"') from error
-    from skin_r1.serve.intake import ImageLimits
+    from skin_r1.serve.intake.picture import ImageLimits
 
     settings = Settings(
         keys=load_keys(recipe.host, recipe.api_keys_file),

@@ -7,7 +7,7 @@ import pytest
 from openai import OpenAI
 from serving import served, skin_picture
 
-from skin_r1.serve.audit import verify
+from skin_r1.serve.audit.chain import verify
 
 KEY = "a-long-enough-key"
 AUTH = {"Authorization": f"Bearer {KEY}"}

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 from serving import skin_picture
 
-from skin_r1.serve.intake import ImageLimits, Refused, from_data_url, picture
+from skin_r1.serve.intake.picture import ImageLimits, from_data_url, picture
+from skin_r1.serve.refused import Refused
 
 LIMITS = ImageLimits()
 

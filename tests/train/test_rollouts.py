@@ -33,7 +33,7 @@ TIGHT = 1e-4  # of a log-probability, both sides in float32
 
 def environment(**more):
     """The tests' own, with the project on the path and the hook that lets torchvision be imported (skin_r1.compat)."""
-    path = [str(ROOT / "skin_r1" / "serve" / "vllm_path"), str(ROOT), str(ROOT / "tests" / "train")]
+    path = [str(ROOT / "skin_r1" / "serve" / "engines" / "vllm_path"), str(ROOT), str(ROOT / "tests" / "train")]
     fixed = {"PYTHONPATH": os.pathsep.join(path), "TORCH_COMPILE_DISABLE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
     return {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", **fixed, **more}
 

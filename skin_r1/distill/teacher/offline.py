@@ -87,7 +87,7 @@ def _take(source: Iterator[Request], settings: Settings, batch: int) -> list[Key
 
 
 def load(settings: Settings, max_model_len: int, **engine: Any) -> Any:
-    """A `vllm.LLM`; on a CPU in float32, without compilation and in this process, as `skin_r1.serve.vllm` measured it.
+    """A `vllm.LLM`; on a CPU in float32, without compilation and in this process, as `engines.vllm` measured it.
 
     Raises:
         UserError: vLLM is not installed.
@@ -96,7 +96,7 @@ def load(settings: Settings, max_model_len: int, **engine: Any) -> Any:
         raise problem("vLLM is not installed", next_step="make vllm   (or ask an endpoint: --teacher openai)")
     import torch
 
-    from skin_r1.serve.vllm import environment, split_adapter
+    from skin_r1.serve.engines.vllm import environment, split_adapter
 
     model, adapter = split_adapter(settings.model, None)
     if adapter is not None:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from skin_r1.serve.intake import Refused
+from skin_r1.serve.refused import Refused
 
 
 @dataclass(frozen=True)

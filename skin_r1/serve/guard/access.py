@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from fastapi import Request, Response
 
 from skin_r1.errors import problem
-from skin_r1.serve.intake import Refused
+from skin_r1.serve.refused import Refused
 
 HEADERS = {
     "Content-Security-Policy": (

@@ -7,9 +7,9 @@ from typing import Any
 from skin_r1.manifest import versions
 from skin_r1.ontology import load_ontology
 from skin_r1.reading import PROMPT, ParseFailure, Reading, messages_for, parse
-from skin_r1.serve.engine import Chat, Engine
-from skin_r1.serve.intake import Picture
-from skin_r1.serve.triage import triage
+from skin_r1.serve.answer.triage import triage
+from skin_r1.serve.engines.engine import Chat, Engine
+from skin_r1.serve.intake.picture import Picture
 
 DISCLAIMER = "Research use only: not a medical device, not a diagnosis. Do not use it for decisions about care."
 # Greedy first. Greedy again would say the same, so the one retry samples.

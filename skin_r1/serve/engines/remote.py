@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
-from skin_r1.serve.engine import Chat, canary
-from skin_r1.serve.intake import Refused
+from skin_r1.serve.engines.engine import Chat, canary
+from skin_r1.serve.refused import Refused
 
 TIMEOUT = httpx.Timeout(300.0, connect=5.0)  # seconds; a long answer of a large model takes minutes
 

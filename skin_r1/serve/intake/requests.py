@@ -9,8 +9,9 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 
-from skin_r1.serve.engine import Chat
-from skin_r1.serve.intake import ImageLimits, Refused, from_data_url
+from skin_r1.serve.engines.engine import Chat
+from skin_r1.serve.intake.picture import ImageLimits, from_data_url
+from skin_r1.serve.refused import Refused
 
 MAX_IMAGES = 4
 MAX_TEXT = 20_000  # characters in all messages together

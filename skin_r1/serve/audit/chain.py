@@ -1,6 +1,6 @@
 """Audit: an append-only JSON-lines file in which each line holds the hash of the line before. No content, no picture.
 
-A line that is changed, removed or moved breaks the chain; `python -m skin_r1.serve.audit FILE` says where. What a chain
+A line that is changed, removed or moved breaks the chain; `python -m skin_r1.serve.audit.chain FILE` says where. What a chain
 cannot show is the removal of its last lines: note the last hash elsewhere if that matters.
 """
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from skin_r1.errors import problem
-from skin_r1.serve.remote import UrlEngine
+from skin_r1.serve.engines.remote import UrlEngine
 
 RESTARTS = 3
 STABLE_SECONDS = 600.0  # after so long without a fault the count of restarts begins anew
@@ -68,7 +68,7 @@ def environment(api_key: str, cpu: bool) -> dict[str, str]:
         env.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB
         env["TORCH_COMPILE_DISABLE"] = "1"
         # vLLM spawns processes of its own; through this folder each of them learns of skin_r1.compat
-        here = [str(_SHIM), str(Path(__file__).resolve().parents[2])]
+        here = [str(_SHIM), str(Path(__file__).resolve().parents[3])]
         env["PYTHONPATH"] = os.pathsep.join([*here, *filter(None, [env.get("PYTHONPATH")])])
     return env
 

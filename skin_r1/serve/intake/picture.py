@@ -14,23 +14,11 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageOps
 
+from skin_r1.serve.refused import Refused
+
 FORMATS = ("JPEG", "PNG", "WEBP")
 _DATA_URL = re.compile(r"data:image/(?P<kind>jpeg|jpg|png|webp);base64,", re.IGNORECASE)
 _KIND = {"jpeg": "JPEG", "jpg": "JPEG", "png": "PNG", "webp": "WEBP"}
-
-
-class Refused(Exception):
-    """A request that is not answered.
-
-    Attributes:
-        status: HTTP status.
-        code: a stable word that programs can test.
-        message: what is wrong and what is allowed, for a person.
-    """
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message = status, code, message
 
 
 @dataclass(frozen=True)

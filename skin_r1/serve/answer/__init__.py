@@ -1,0 +1,1 @@
+"""From what the model said to the answer a person reads."""

@@ -1,0 +1,1 @@
+"""A record of every request that cannot be changed unseen."""

@@ -1,0 +1,1 @@
+"""What answers: transformers here, or servers elsewhere."""
