@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from reward_fns.answers import Answer, Completion, answers
-from reward_fns.columns import diagnoses, lists
+from reward_fns.columns import diagnoses, rankings
 from skin_r1.differentials import neighbors
 from skin_r1.reading import MAX_DIFFERENTIAL
 
@@ -35,11 +35,11 @@ def differential_reward(
         One value per completion in [0, 1]; None where the case has neither weights nor a diagnosis with look-alikes.
 
     Raises:
-        UserError: a true diagnosis is no slug of the ontology.
+        UserError: a true diagnosis, or one of the weighted ones, is no slug of the ontology.
     """
     truths = diagnoses(diagnosis or [None] * len(completions))
     paid: list[float | None] = []
-    for answer, own, truth in zip(answers(completions), lists(differential, 0), truths, strict=True):
+    for answer, own, truth in zip(answers(completions), rankings(differential, 0), truths, strict=True):
         weights = _positive(own) or (ranked(truth) if truth is not None else {})
         paid.append(None if not weights else 0.0 if answer is None else _score(answer, weights))
     return paid

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reward_fns.answers import Answer, Completion, answers
-from reward_fns.columns import diagnoses, lists
+from reward_fns.columns import concepts, diagnoses
 from reward_fns.grounding import EXCLUDED_PENALTY, FREE_UNKNOWN, clashes
 from skin_r1.plausible import RARE, usual_findings
 
@@ -43,14 +43,14 @@ def expected_grounding_reward(
         where the text does not parse or asserts no finding in both places.
 
     Raises:
-        UserError: a true diagnosis is no slug of the ontology.
+        UserError: a true diagnosis or an annotated finding is no slug of ours.
     """
     rows = zip(
         answers(completions),
         diagnoses(diagnosis),
         annotation,
-        lists(concepts_present, len(completions)),
-        lists(concepts_absent, len(completions)),
+        concepts("concepts_present", concepts_present, len(completions)),
+        concepts("concepts_absent", concepts_absent, len(completions)),
         strict=True,
     )
     paid: list[float | None] = []

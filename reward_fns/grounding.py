@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from reward_fns.answers import Answer, Completion, answers
-from reward_fns.columns import lists
+from reward_fns.columns import concepts
 from reward_fns.diagnosis import diagnosis_reward
 from skin_r1.concepts import excluded_by
 
@@ -47,7 +47,10 @@ def grounding_reward(
     return [
         _score(answer, frozenset(present), frozenset(absent)) if present or absent else None
         for answer, present, absent in zip(
-            answers(completions), lists(concepts_present, 0), lists(concepts_absent, 0), strict=True
+            answers(completions),
+            concepts("concepts_present", concepts_present, 0),
+            concepts("concepts_absent", concepts_absent, 0),
+            strict=True,
         )
     ]
 
@@ -67,7 +70,7 @@ def gated_grounding_reward(
         One value per completion in [0, 1]; None where the case has no annotation or no diagnosis.
 
     Raises:
-        UserError: a true diagnosis is no slug of the ontology.
+        UserError: a true diagnosis or an annotated finding is no slug of ours.
     """
     grounds = grounding_reward(
         completions=completions, concepts_present=concepts_present, concepts_absent=concepts_absent

@@ -102,6 +102,26 @@ def test_null_columns_of_a_plain_script_are_unknown():
     assert one(differential_reward, gold, differential=None, diagnosis="melanoma") > 0
 
 
+@pytest.mark.parametrize("reward", [grounding_reward, gated_grounding_reward, expected_grounding_reward])
+@pytest.mark.parametrize("column", ["concepts_present", "concepts_absent"])
+def test_a_finding_that_is_no_slug_is_named(reward, column):
+    columns = {
+        "concepts_present": ["ulcer"],
+        "concepts_absent": ["scale"],
+        "diagnosis": "melanoma",
+        "annotation": "sparse",
+    }
+    with pytest.raises(UserError, match=column) as caught:
+        one(reward, say(), **{**columns, column: ["ulcer", "Ulcerated thing"]})
+    assert "'Ulcerated thing'" in str(caught.value)
+
+
+def test_a_weighted_diagnosis_that_is_no_slug_is_named():
+    with pytest.raises(UserError, match="differential") as caught:
+        one(differential_reward, say(), differential=[{"diagnosis": "Melanom", "weight": 1.0}])
+    assert "'Melanom'" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "reward", [diagnosis_reward, gated_grounding_reward, expected_grounding_reward, differential_reward]
 )
