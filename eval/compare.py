@@ -15,7 +15,7 @@ from skin_r1.whole import write_whole
 
 if TYPE_CHECKING:
     from eval.cases import CaseScore
-    from eval.statistics.bootstrap import Floats
+    from eval.statistics.bootstrap import Floats, Members, Metric, Ranked
 
 EXAMPLES = """\
 Examples:
@@ -43,7 +43,7 @@ def compare(a: Path, b: Path, *, seed: int = 0, bootstrap: int = 2000) -> dict[s
     """
     from eval.cases import read_scores
     from eval.metrics import build_metrics
-    from eval.statistics.bootstrap import resample
+    from eval.statistics.bootstrap import numbered, resample
     from eval.statistics.paired import holm, mcnemar
 
     first, second = read_scores(a), read_scores(b)
@@ -55,8 +55,9 @@ def compare(a: Path, b: Path, *, seed: int = 0, bootstrap: int = 2000) -> dict[s
     both = {metric.name for metric in built[0]} & {metric.name for metric in built[1]}
     built = [[metric for metric in metrics if metric.name in both] for metrics in built]
     drawn = [resample(metrics, groups, seed=seed, resamples=bootstrap) for metrics in built]
+    member, _ = numbered(groups)
     found = {
-        left.name: _difference(left.value(), right.value(), drawn[1][row] - drawn[0][row])
+        left.name: _difference(left, right, drawn[1][row] - drawn[0][row], member)
         for row, (left, right) in enumerate(zip(*built, strict=True))
     }
     tested = {name: row["p"] for name, row in found.items() if row["p"] is not None}
@@ -73,18 +74,42 @@ def compare(a: Path, b: Path, *, seed: int = 0, bootstrap: int = 2000) -> dict[s
     }
 
 
-def _difference(a: float, b: float, gaps: "Floats") -> dict[str, float | None]:
+def _difference(
+    left: "Metric | Ranked", right: "Metric | Ranked", gaps: "Floats", member: "Members"
+) -> dict[str, float | None]:
+    """A row of `compare`; fewer than two groups of cases that the metric is about give no interval and no test."""
     import numpy as np
 
     from eval.statistics.paired import bootstrap_p, detectable
 
+    a, b = left.value(), right.value()
     row: dict[str, float | None] = {"a": _number(a), "b": _number(b), "difference": _number(b - a)}
     gaps = gaps[~np.isnan(gaps)]
-    if np.isnan(b - a) or not len(gaps):
+    if np.isnan(b - a) or not len(gaps) or len(np.unique(member[left.applies | right.applies])) < 2:
         return {**row, "low": None, "high": None, "p": None, "p_holm": None, "detectable": None}
     low, high = np.quantile(gaps, [0.025, 0.975])
-    tests = {"p": bootstrap_p(gaps), "p_holm": None, "detectable": _number(detectable(gaps))}
-    return {**row, "low": float(low), "high": float(high), **tests}
+    p = bootstrap_p(gaps, _groups_apart(left, right, member))
+    return {
+        **row,
+        "low": float(low),
+        "high": float(high),
+        "p": p,
+        "p_holm": None,
+        "detectable": _number(detectable(gaps)),
+    }
+
+
+def _groups_apart(left: "Metric | Ranked", right: "Metric | Ranked", member: "Members") -> int:
+    """The groups in which the runs differ in this metric; of one that ranks, all that it is about."""
+    import numpy as np
+
+    from eval.statistics.bootstrap import Metric
+
+    if not (isinstance(left, Metric) and isinstance(right, Metric)):
+        return len(np.unique(member[left.applies | right.applies]))
+    apart = np.zeros((int(member.max()) + 1, left.totals.shape[1]))
+    np.add.at(apart, member, left.totals - right.totals)
+    return int(apart.any(axis=1).sum())
 
 
 def _number(value: float) -> float | None:
@@ -112,15 +137,17 @@ def difference_table(result: dict[str, Any]) -> str:
     heads = f"{'A':>7} {'B':>7} {'B - A':>8}  {'95 % interval':<18} {'p (Holm)':>9} {'detectable':>11}"
     lines = [f"  {'':<40} {heads}"]
     for key, row in result["metrics"].items():
-        if row["low"] is None:
+        if row["difference"] is None:
             lines.append(f"  {NAMES[key].title:<40} {'undefined':>7}")
+            continue
+        both = f"  {NAMES[key].title:<40} {row['a']:>7.3f} {row['b']:>7.3f} {row['difference']:>+8.3f}"
+        if row["low"] is None:
+            lines.append(f"{both}  one group: no interval")
             continue
         star = "*" if row["p_holm"] < 0.05 else ""
         span = f"[{row['low']:+.3f}, {row['high']:+.3f}]"
-        lines.append(
-            f"  {NAMES[key].title:<40} {row['a']:>7.3f} {row['b']:>7.3f} {row['difference']:>+8.3f}  {span:<18} "
-            f"{row['p_holm']:>9.3f} {row['detectable']:>11.3f} {star}"
-        )
+        least = "" if row["detectable"] is None else f"{row['detectable']:.3f}"
+        lines.append(f"{both}  {span:<18} {row['p_holm']:>9.3f} {least:>11} {star}".rstrip())
     test = result["mcnemar"]
     only = f"{test['only_a']} cases right in A only, {test['only_b']} in B only"
     lines.append(f"  accuracy: {only}; exact McNemar p = {test['p']:.3g}")

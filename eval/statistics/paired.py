@@ -2,7 +2,9 @@
 
 Sources: McNemar, Psychometrika 12 (1947) 153-157, exact form: a two-sided binomial test on the discordant cases. Holm, Scand.
 J. Statist. 6 (1979) 65-70. The p-value of a bootstrapped difference is twice the smaller share of resamples on one side of 0,
-with one added to both counts (Davison & Hinkley, Bootstrap Methods and their Application, 1997, section 4.4).
+with one added to both counts (Davison & Hinkley, Bootstrap Methods and their Application, 1997, section 4.4), and no less
+than few groups can show: to swap the two models within k groups gives 2^k differences, all alike where neither is better, so
+no exact test of k groups goes below 2^(1 - k) (Pitman, Suppl. J. R. Stat. Soc. 4 (1937) 119-130).
 """
 
 from collections.abc import Sequence
@@ -24,10 +26,15 @@ def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> dict[str, float]:
     return {"only_a": only_a, "only_b": only_b, "p": p}
 
 
-def bootstrap_p(differences: Floats) -> float:
-    """Two-sided p-value of no difference, from resampled differences [resamples] without NaN; in (0, 1]."""
+def bootstrap_p(differences: Floats, groups: int) -> float:
+    """Two-sided p-value of no difference, in (0, 1].
+
+    Args:
+        differences: of the resamples [resamples], no NaN.
+        groups: in how many groups of cases the two models differ.
+    """
     below, above = int((differences <= 0).sum()), int((differences >= 0).sum())
-    return min(1.0, 2 * (min(below, above) + 1) / (len(differences) + 1))
+    return min(1.0, max(2 * (min(below, above) + 1) / (len(differences) + 1), 2.0 ** (1 - groups)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

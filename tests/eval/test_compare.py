@@ -32,7 +32,8 @@ def test_differences_by_hand(folders, tmp_path, capsys):
     assert 0 < accuracy["low"] < 12 / 40 < accuracy["high"]
     assert result["mcnemar"] == {"only_a": 0, "only_b": 12, "p": pytest.approx(2 * binom.pmf(0, 12, 0.5))}
     assert set(result["metrics"]["grounding_f1"].values()) == {None}
-    assert 0 < accuracy["p"] < 0.01 and accuracy["p"] < accuracy["p_holm"] <= 15 * accuracy["p"]
+    assert accuracy["p"] == 2**-5  # B alone is right in 6 groups: as if a coin had fallen alike 6 times
+    assert accuracy["p"] < accuracy["p_holm"] <= 15 * accuracy["p"]
     assert 0.05 < accuracy["detectable"] < 0.3
     assert "McNemar" in capsys.readouterr().out
 
@@ -61,3 +62,48 @@ def test_scores_of_another_kind_are_refused(line, folders, capsys):
 def test_a_folder_without_scores_is_refused(tmp_path, capsys):
     assert run_main(compare.main, [str(tmp_path), str(tmp_path)]) == 2
     assert "no scored cases" in capsys.readouterr().err
+
+
+@pytest.fixture
+def a_better_b(scored, tmp_path):
+    """`make(groups)`: two runs on 24 cases in so many groups; B is right wherever A is wrong."""
+
+    def make(groups):
+        for name, said in (("a", "psoriasis"), ("b", "melanoma")):
+            (tmp_path / name).mkdir()
+            scores = [scored("melanoma", said, case_id=f"c{i}", group=f"g{i % groups}") for i in range(24)]
+            write_scores(tmp_path / name / "scores.jsonl", scores)
+        return tmp_path / "a", tmp_path / "b"
+
+    return make
+
+
+def test_one_patient_proves_nothing(a_better_b, capsys):
+    folders = a_better_b(1)
+    assert compare.compare(*folders)["metrics"]["accuracy"] == {
+        **{"a": 0.0, "b": 1.0, "difference": 1.0},
+        **dict.fromkeys(("low", "high", "p", "p_holm", "detectable")),
+    }
+    assert run_main(compare.main, [*map(str, folders)]) == 0
+    assert "1.000   +1.000  one group: no interval" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("groups", [2, 5, 8])
+def test_few_patients_give_no_smaller_p_than_swapping_the_models_in_each_can(groups, a_better_b):
+    assert compare.compare(*a_better_b(groups))["metrics"]["accuracy"]["p"] == 2.0 ** (1 - groups)
+
+
+def test_only_patients_in_whom_the_models_differ_count(scored, tmp_path):
+    for name, right in (("a", 0), ("b", 3)):
+        (tmp_path / name).mkdir()
+        scores = [
+            scored("melanoma", "melanoma" if i < right else "psoriasis", case_id=f"c{i}", group=f"g{i}")
+            for i in range(8)
+        ]
+        write_scores(tmp_path / name / "scores.jsonl", scores)
+    assert compare.compare(tmp_path / "a", tmp_path / "b")["metrics"]["accuracy"]["p"] == 0.25
+
+
+def test_a_single_resample_is_printed(folders, capsys):
+    assert run_main(compare.main, [*map(str, folders), "--bootstrap", "1"]) == 0
+    assert "Accuracy" in capsys.readouterr().out

@@ -25,9 +25,9 @@ def test_mcnemar_equals_statsmodels(pairs):
 
 
 def test_the_p_value_of_a_bootstrap_is_never_zero_and_is_one_without_a_difference():
-    assert bootstrap_p(np.full(999, 0.3)) == 2 / 1000
-    assert bootstrap_p(np.zeros(999)) == 1.0
-    assert bootstrap_p(np.linspace(-1, 1, 1000)) == pytest.approx(1.0, abs=0.01)
+    assert bootstrap_p(np.full(999, 0.3), 20) == 2 / 1000
+    assert bootstrap_p(np.zeros(999), 20) == 1.0
+    assert bootstrap_p(np.linspace(-1, 1, 1000), 20) == pytest.approx(1.0, abs=0.01)
 
 
 def test_the_detectable_difference_is_seen_four_times_in_five():
