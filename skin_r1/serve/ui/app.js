@@ -1,122 +1,144 @@
-// The page: choose a picture, ask /v1/diagnose, show the answer. Text from the model is only ever set as text.
-const $ = (id) => document.getElementById(id);
-let file = null;
-let busy = false;
+// The page: collect a case, send it, show what comes back. One case at a time.
+import { $, el } from "./dom.js";
+import { Problem, diagnose, headers } from "./client.js";
+import { answerParts } from "./answer.js";
+import { liveView } from "./live.js";
+import { clearPictures, pictures, watchPictures } from "./pictures.js";
+import { showProblem } from "./problems.js";
+import { caseSummary, download } from "./report.js";
+import { talkAbout } from "./talk.js";
 
-const headers = () => ($("key").value ? { Authorization: `Bearer ${$("key").value}` } : {});
+// Reaction to the sun, after Fitzpatrick, Arch Dermatol 1988;124:869-871.
+const SKIN_TYPES = {
+  "": "How skin reacts to the sun, from I (always burns) to VI (never burns).",
+  1: "I: always burns, never tans.", 2: "II: burns easily, tans a little.", 3: "III: burns sometimes, tans slowly.",
+  4: "IV: burns a little, tans well.", 5: "V: rarely burns, tans deeply.", 6: "VI: never burns.",
+};
+let work = null; // AbortController of the request that runs
+let talk = null;
+let endCountdown = () => {};
 
-function choose(chosen) {
-  if (!chosen || busy) return;
-  file = chosen;
-  $("result").hidden = true; // an answer never stands beside another picture
-  $("error").hidden = true;
-  $("empty").hidden = false;
-  URL.revokeObjectURL($("preview").src);
-  $("preview").src = URL.createObjectURL(chosen);
-  $("preview").hidden = false;
-  $("hint").hidden = true;
-  $("go").disabled = false;
+// Forget the answer. It never stands beside other pictures than its own.
+function clearAnswer() {
+  work?.abort();
+  talk?.abort();
+  endCountdown();
+  talk = null;
+  $("answer").replaceChildren();
+  $("problem").hidden = true;
+  $("before").hidden = false;
 }
 
-function fill(list, items, none) {
-  list.replaceChildren(...(items.length ? items : [none]).map((text) => {
-    const item = document.createElement("li");
-    item.textContent = text;
-    return item;
-  }));
+function newCase() {
+  clearAnswer();
+  const [key, model] = [$("key").value, $("model").value];
+  $("form").reset();
+  [$("key").value, $("model").value] = [key, model];
+  clearPictures();
+  describeSkin();
+  $("files").focus();
 }
 
-function showTriage(triage) {
-  const box = $("triage");
-  box.className = `alert ${triage.level}`;
-  const title = document.createElement("strong");
-  title.textContent = triage.advice;
-  const why = document.createElement("ul");
-  if (triage.flags.length) fill(why, triage.flags.map((flag) => flag.reason), "");
-  box.replaceChildren(title, why);
+function fields() {
+  const names = ["modality", "age", "sex", "site", "skin_type", "history", ...($("modelbox").hidden ? [] : ["model"])];
+  const data = new FormData($("form"));
+  return Object.fromEntries(names.map((name) => [name, data.get(name).trim()]).filter(([, value]) => value));
 }
 
-function show(answer) {
-  showTriage(answer.triage);
-  $("abstained").hidden = !answer.abstained;
-  $("reading").hidden = answer.abstained;
-  $("reason").textContent = answer.reason ?? "";
-  if (!answer.abstained) {
-    $("diagnosis").textContent = answer.diagnosis;
-    $("malignancy").textContent = answer.malignancy;
-    $("malignancy").className = `badge ${answer.malignancy}`;
-    $("path").textContent = answer.resolved.path.length
-      ? answer.resolved.path.map((slug) => slug.replaceAll("-", " ")).join(" › ")
-      : "This name is not in the ontology.";
-    fill($("findings"), answer.findings, "none named");
-    fill($("differential"), answer.differential, "none named");
-    $("rationale").textContent = answer.rationale;
+function showAnswer(answer, sent) {
+  talk = talkAbout(answer);
+  const { parts, foot } = answerParts(answer);
+  const actions = el("div", { class: "actions" },
+    el("button", { type: "button", class: "plain", onclick: () => print() }, "Print report"),
+    el("button", { type: "button", class: "plain", onclick: () => download(sent, answer, talk.turns) }, "Download JSON"),
+    el("button", { type: "button", class: "plain", onclick: newCase }, "New case"));
+  $("answer").replaceChildren(...parts, actions, talk.element, caseSummary(sent), foot);
+  $("before").hidden = true;
+}
+
+async function send(event) {
+  event?.preventDefault();
+  if (work) return;
+  if (!pictures().length) {
+    $("pictures-note").textContent = "Choose a picture first.";
+    $("files").focus();
+    return;
   }
-  $("disclaimer").textContent = answer.disclaimer;
-  $("versions").replaceChildren(...Object.entries(answer.versions).flatMap(([name, value]) => {
-    const term = document.createElement("dt");
-    const text = document.createElement("dd");
-    term.textContent = name;
-    text.textContent = value;
-    return [term, text];
-  }));
-  $("result").hidden = false;
-}
+  if (!$("form").reportValidity()) return;
+  clearAnswer();
+  const sent = { fields: fields(), pictures: [...pictures()], at: new Date() };
+  const form = new FormData();
+  for (const { file } of sent.pictures) form.append("image", file);
+  for (const [name, value] of Object.entries(sent.fields)) form.append(name, value);
+  form.append("stream", "true");
 
-async function ask(event) {
-  event.preventDefault();
-  if (!file || busy) return;
-  busy = true;
+  const mine = new AbortController();
+  work = mine;
   $("go").disabled = true;
-  $("go").textContent = "Reading the picture…";
-  $("answer").setAttribute("aria-busy", "true");
-  for (const id of ["empty", "error", "result"]) $(id).hidden = true;
+  $("before").hidden = true;
+  $("panel").setAttribute("aria-busy", "true");
+  const live = liveView(sent.pictures.length);
+  $("working-title").focus();
+  let done = null;
+  let problem = null;
   try {
-    const form = new FormData();
-    form.append("image", file);
-    form.append("modality", $("modality").value);
-    form.append("history", $("history").value);
-    const response = await fetch("/v1/diagnose", { method: "POST", body: form, headers: headers() });
-    const answer = await response.json();
-    if (response.status === 401) $("keybox").hidden = false;
-    if (!response.ok) throw new Error(answer.error.message);
-    show(answer);
+    done = await diagnose(form, $("key").value, mine.signal, live.on);
+    showAnswer(done, sent);
   } catch (error) {
-    $("error").textContent = `No answer: ${error.message}`;
-    $("error").hidden = false;
-  } finally {
-    busy = false;
-    $("go").disabled = false;
-    $("go").textContent = "Diagnose";
-    $("answer").setAttribute("aria-busy", "false");
-    $("answer").focus();
+    if (error.name !== "AbortError") problem = error instanceof Problem ? error : new Problem("broken");
   }
+  if (work === mine) work = null;
+  const focusWasHere = $("panel").contains(document.activeElement) || document.activeElement === document.body;
+  live.stop();
+  $("go").disabled = false;
+  $("panel").setAttribute("aria-busy", "false");
+  live.say(done ? `The answer is ready: ${done.abstained ? "no answer" : done.diagnosis}.` : problem ? "" : "Cancelled.");
+  if (problem) {
+    $("answer").replaceChildren();
+    endCountdown = showProblem($("problem"), problem, send);
+    if (problem.status === 401) $("keybox").hidden = false;
+  } else if (!done) $("before").hidden = false;
+  if (!focusWasHere) return;
+  if (problem?.status === 401) $("key").focus();
+  else (done ? $("answer").querySelector(".result") : problem ? $("panel") : $("go")).focus();
 }
 
+function describeSkin() {
+  $("type-text").textContent = SKIN_TYPES[new FormData($("form")).get("skin_type")];
+}
+
+// Ask whether the server is ready, then which models it offers and whether it wants a key.
 async function watch() {
+  const state = (words, ready) => {
+    if ($("state").textContent !== words) $("state").textContent = words;
+    $("light").classList.toggle("on", ready);
+  };
   try {
     const response = await fetch("/readyz");
-    const state = await response.json();
-    $("state").textContent = response.ok ? "is ready" : state.reason;
-    if (response.ok) {
-      $("model").textContent = state.model;
-      if ((await fetch("/v1/models", { headers: headers() })).status === 401) $("keybox").hidden = false;
-      return;
-    }
-  } catch {
-    $("state").textContent = "the server does not answer";
+    const said = await response.json();
+    if (!response.ok) throw new Error(said.reason ?? "The server is not ready");
+    state(`${said.model} is ready`, true);
+    await offerModels();
+  } catch (error) {
+    state(error instanceof TypeError ? "The server does not answer" : error.message, false);
+    setTimeout(watch, 2000);
   }
-  setTimeout(watch, 2000);
 }
 
-$("form").addEventListener("submit", ask);
-$("image").addEventListener("change", () => choose($("image").files[0]));
-for (const kind of ["dragenter", "dragover"]) {
-  $("drop").addEventListener(kind, (event) => { event.preventDefault(); $("drop").classList.add("over"); });
+async function offerModels() {
+  const response = await fetch("/v1/models", { headers: headers($("key").value) });
+  $("keybox").hidden = response.status !== 401 && !$("key").value;
+  if (!response.ok) return;
+  const { data } = await response.json();
+  $("modelbox").hidden = data.length < 2;
+  $("model").replaceChildren(...data.map(({ id }) => el("option", {}, id)));
 }
-for (const kind of ["dragleave", "drop"]) {
-  $("drop").addEventListener(kind, (event) => { event.preventDefault(); $("drop").classList.remove("over"); });
-}
-$("drop").addEventListener("drop", (event) => choose(event.dataTransfer.files[0]));
-document.addEventListener("paste", (event) => choose(event.clipboardData.files[0]));
+
+$("form").addEventListener("submit", send);
+$("form").addEventListener("change", describeSkin);
+$("key").addEventListener("change", offerModels);
+$("cancel").addEventListener("click", () => work?.abort());
+document.addEventListener("keydown", (event) => { if (event.key === "Escape" && !$("camera-box").open) work?.abort(); });
+watchPictures(clearAnswer, () => work !== null);
+describeSkin();
 watch();
