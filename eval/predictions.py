@@ -5,15 +5,13 @@ resumed: `eval.writing`.
 """
 
 import codecs
-import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import count
 from pathlib import Path
-from typing import Any
 
+from eval.prediction_line import read_line
 from skin_r1.errors import problem
 
 
@@ -47,7 +45,14 @@ class Prediction:
 
 LONGEST_LINE = 16_000_000  # bytes; no answer of a model comes near
 LARGE = 50_000_000  # bytes; reading them takes long enough for a bar
-KEYS = tuple(field.name for field in fields(Prediction))
+MANY = 100_000  # predictions of another set; more need not be read to refuse the file
+BINARY = {
+    codecs.BOM_UTF16_LE: "in UTF-16",
+    codecs.BOM_UTF16_BE: "in UTF-16",
+    b"\x1f\x8b": "compressed (gzip)",
+    b"PK": "compressed (zip)",
+    b"(\xb5": "compressed (zstd)",
+}  # the first two bytes of what is sometimes taken for JSON lines
 
 
 def read_predictions(path: Path) -> Iterator[Prediction]:
@@ -61,7 +66,7 @@ def read_predictions(path: Path) -> Iterator[Prediction]:
         raise problem("no predictions file", file=path, next_step="make one with `skin-r1 eval run`")
     rows: dict[str, int] = {}
     for row, raw in _lines(path):
-        prediction = _parse(raw, path, row)
+        prediction = Prediction(**read_line(raw, path, row))
         if prediction.case_id in rows:
             raise problem(
                 "two predictions for one case",
@@ -85,8 +90,10 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     size = path.stat().st_size
     bar = tqdm(total=size, desc="read predictions", unit="B", unit_scale=True, disable=size < LARGE, leave=False)
     with path.open("rb") as stream, bar:
-        if stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            raise problem("the file is in UTF-16", file=path, allowed="UTF-8", next_step="save it as UTF-8")
+        if kind := BINARY.get(stream.read(2)):
+            raise problem(
+                f"the file is {kind}", file=path, allowed="JSON lines", next_step="unpack it, save it as UTF-8"
+            )
         stream.seek(0)
         for row in count(1):
             raw = stream.readline(LONGEST_LINE + 1)
@@ -105,77 +112,6 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 yield row, raw
 
 
-def _parse(raw: bytes, path: Path, row: int) -> Prediction:
-    try:
-        # A byte order mark is no mistake of the model's; json refuses it, so drop it from the first line.
-        line = json.loads(raw.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        before = raw[: error.start][-40:].decode("utf-8", "replace")
-        raise problem(
-            "not UTF-8",
-            file=path,
-            row=row,
-            found=f"byte 0x{raw[error.start]:02x} after {before!r}",
-            allowed="UTF-8 in every line",
-            next_step="save the file as UTF-8; files of several encodings were glued together, perhaps",
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise problem(
-            f"not a line of JSON: {error}",
-            file=path,
-            row=row,
-            found=raw[:80].decode("utf-8", "replace"),
-            allowed='{"case_id": "...", "completion": "..."}',
-            next_step="was the run killed here? `skin-r1 eval run` drops a truncated line and resumes",
-        ) from None
-    if not isinstance(line, dict):
-        raise problem("a prediction is a JSON object", file=path, row=row, found=line, allowed=KEYS)
-    for key in line:
-        if key not in KEYS:
-            raise problem("unknown key in a prediction", file=path, row=row, found=key, allowed=KEYS)
-    for key in ("case_id", "completion"):
-        if key not in line:
-            raise problem(f"a prediction without {key}", file=path, row=row, column=key, found=sorted(line))
-        if not isinstance(line[key], str):
-            raise problem(f"{key} is a string", file=path, row=row, column=key, found=line[key], allowed="a string")
-    for key in ("model", "task", "failure"):
-        if line.get(key) is not None and not isinstance(line[key], str):
-            raise problem(f"{key} is a string", file=path, row=row, column=key, found=line[key], allowed="a string")
-    for key in ("options", "samples"):
-        texts = line.get(key)
-        if texts is not None and not (isinstance(texts, list) and all(isinstance(text, str) for text in texts)):
-            raise problem(
-                f"{key} is a list of strings", file=path, row=row, column=key, found=texts, allowed='["...", ...]'
-            )
-    for key in ("label_scores", "label_means"):
-        scores = line.get(key)
-        if scores is not None and not (isinstance(scores, dict) and all(map(_is_log_probability, scores.values()))):
-            raise problem(
-                f"{key} maps diagnosis slugs to log-probabilities",
-                file=path,
-                row=row,
-                column=key,
-                found=scores,
-                allowed='{"melanoma": -0.1, ...}, each at most 0',
-            )
-    return Prediction(**{key: _cleaned(value) for key, value in line.items()})
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_clean(text) for text in value]
-    return _clean(value) if isinstance(value, str) else value
-
-
-def _clean(text: str) -> str:
-    """Without lone surrogates: JSON can spell them (`\\ud800`), and no file can hold them."""
-    return text.encode("utf-8", "replace").decode()
-
-
-def _is_log_probability(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value) and value <= 1e-6
-
-
 def match(
     predictions: Iterable[Prediction], case_ids: Sequence[str], *, path: Path, split: str, allow_missing: bool = False
 ) -> list[Prediction | None]:
@@ -192,10 +128,13 @@ def match(
             by_id[prediction.case_id] = prediction
         else:  # only counted, so that a large file of another set fills no memory
             strangers, stranger = strangers + 1, stranger or prediction.case_id
+            if strangers == MANY:
+                break
     if strangers:
         near = get_close_matches(stranger, case_ids[:5000], n=1)
+        more = " or more" if strangers == MANY else ""
         raise problem(
-            f"{strangers} predictions are for cases that the {split} split does not hold",
+            f"{strangers}{more} predictions are for cases that the {split} split does not hold",
             file=path,
             column="case_id",
             found=stranger,

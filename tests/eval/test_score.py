@@ -1,9 +1,11 @@
 """`eval score`: from a predictions file to a folder, and every way in which the file can be wrong."""
 
 import csv
+import gzip
 import json
 import re
 import tracemalloc
+from dataclasses import fields
 
 import pytest
 from squares import COLORS, case, write_split
@@ -11,7 +13,8 @@ from squares import COLORS, case, write_split
 from eval import score
 from eval.cases import read_scores
 from eval.groups import ATTRIBUTES
-from eval.predictions import LONGEST_LINE, match, read_predictions
+from eval.prediction_line import KEYS
+from eval.predictions import LONGEST_LINE, MANY, Prediction, match, read_predictions
 from skin_r1.case import load_corpus
 from skin_r1.cli import run_main
 from skin_r1.errors import UserError
@@ -129,7 +132,19 @@ def broken(name, lines):
         lines[keys[1]]["samples"] = "melanoma"
     if name == "bad scores":
         lines[keys[1]]["label_scores"] = {"melanoma": 0.7}
+    if name == "a number that is too large":
+        lines[keys[1]]["label_scores"] = {"melanoma": -(10**400)}
+    if name == "scores of a stranger":
+        lines[keys[1]]["label_scores"] = {"melanoma": -1.0, "wart-of-old": -1.0}
+    if name == "options of strangers":
+        lines[keys[1]] |= {"task": "choice", "options": ["melanoma", "Nevus"]}
+    if name == "no options":
+        lines[keys[1]] |= {"task": "choice"}
+    if name == "a long wrong value":
+        lines[keys[1]]["completion"] = ["z" * 100_000]
     texts = [json.dumps(line) for line in lines.values()]
+    if name == "a key twice":
+        texts[1] = texts[1][:-1] + ', "completion": "melanoma"}'
     if name == "bad json":
         texts[1] = texts[1][:-5]
     if name == "not an object":
@@ -148,6 +163,12 @@ def broken(name, lines):
         ("null completion", ["completion is a string", "row 2"]),
         ("stray key", ["unknown key", "row 2", "did you mean: completion"]),
         ("bad scores", ["log-probabilities", "row 2"]),
+        ("a number that is too large", ["log-probabilities", "row 2"]),
+        ("scores of a stranger", ["no slug", "row 2", "wart-of-old"]),
+        ("options of strangers", ["no slug", "row 2", "Nevus", "options"]),
+        ("no options", ["choice without options", "row 2"]),
+        ("a long wrong value", ["completion is a string", "row 2", "zzz..."]),
+        ("a key twice", ["a key stands twice", "row 2"]),
         ("samples that are no list", ["list of strings", "row 2"]),
         ("bad json", ["not a line of JSON", "row 2", "resumes"]),
         ("not an object", ["JSON object", "row 2"]),
@@ -159,7 +180,7 @@ def test_bad_predictions_are_refused_and_nothing_is_left(name, words, corpus, tm
     path.write_text("".join(text + "\n" for text in broken(name, gold(corpus))))
     assert run(corpus, path, tmp_path / "out") == 2
     said = capsys.readouterr().err
-    assert str(path) in said and all(word in said for word in words), said
+    assert str(path) in said and all(word in said for word in words) and len(said) < 1500, said
     assert [entry.name for entry in tmp_path.iterdir()] == ["p.jsonl"]
 
 
@@ -167,6 +188,7 @@ def test_bad_predictions_are_refused_and_nothing_is_left(name, words, corpus, tm
     ("spoil", "words"),
     [
         (lambda raw: raw.decode().encode("utf-16"), ["UTF-16", "save it as UTF-8"]),
+        (gzip.compress, ["gzip", "unpack it"]),
         (lambda raw: raw + '{"case_id": "naïve"}\n'.encode("latin-1"), ["not UTF-8", "row 7", "byte 0xef after"]),
         (lambda raw: raw + b"[" * 100_000 + b"\n", ["not a line of JSON", "row 7"]),
         (lambda raw: raw + b"x" * (LONGEST_LINE + 5), ["more than 16,000,000 bytes", "row 7"]),
@@ -191,6 +213,18 @@ def test_a_large_file_of_another_set_is_refused_in_little_memory(corpus, tmp_pat
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 20_000_000
+
+
+def test_a_file_of_another_set_is_not_read_to_its_end(tmp_path):
+    path = tmp_path / "p.jsonl"
+    lines = (json.dumps({"case_id": f"other/{number}", "completion": ""}) for number in range(MANY))
+    path.write_text("\n".join(lines) + "\nwhat comes later is not even JSON\n")
+    with pytest.raises(UserError, match="100000 or more predictions are for cases"):
+        match(read_predictions(path), ["squares/test-0"], path=path, split="test")
+
+
+def test_every_attribute_of_a_prediction_is_a_key():
+    assert KEYS == tuple(field.name for field in fields(Prediction))
 
 
 def test_missing_predictions_count_as_failures_when_allowed(corpus, tmp_path):
