@@ -1,16 +1,18 @@
 """Red flags: fixed rules over what the person wrote and what the model answered. They may only escalate.
 
-The rules are deliberately few, readable and over-cautious. A level is never lowered: not by the model's answer, and
-not by an answer that is missing. Sources: NICE NG12 (suspected skin cancer), NICE NG51/NG253 (sepsis), BAD guideline on
-Stevens-Johnson syndrome and toxic epidermal necrolysis (2016), NICE NG240 (meningococcal disease).
+A level is never lowered: not by the model's answer, not by an answer that is missing, not by a later question. The rules over
+words stand in `skin_r1.serve.answer.red_flags`; they are over-cautious and for English, and text that is not mostly English
+is itself a flag.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from skin_r1.claims import claims
 from skin_r1.ontology import load_ontology
 from skin_r1.reading import Reading
+from skin_r1.serve.answer.agreement import grade
+from skin_r1.serve.answer.red_flags import dangerous, fired, readable
 
 LEVELS = ("routine", "soon", "urgent", "emergency")
 ADVICE = {
@@ -19,15 +21,18 @@ ADVICE = {
     "urgent": "See a dermatologist urgently (within two weeks).",
     "emergency": "Seek emergency care now.",
 }
+MALIGNANT_SHARE = 0.2
+"""Share of the answers that must be malignant to make a case urgent; a single one of more answers makes it `soon`."""
 
 
 @dataclass(frozen=True)
 class Flag:
-    """One rule that fired: its level, its name and why."""
+    """One rule that fired: its level, its name, why, and the guideline (cited from memory) or None."""
 
     level: str
     rule: str
     reason: str
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -39,117 +44,100 @@ class Triage:
     flags: tuple[Flag, ...]
 
 
-def _any(*words: str) -> re.Pattern[str]:
-    return re.compile(r"\b(?:" + "|".join(words) + r")", re.IGNORECASE)
-
-
-_FEVER = _any("fever", "febrile", "high temperature", "chills")
-_RASH = _any("rash", "eruption", "erythema", "spots", "exanthem")
-# Each rule: every group of words must occur. (level, name, reason, groups)
-TEXT_RULES: tuple[tuple[str, str, str, tuple[re.Pattern[str], ...]], ...] = (
-    (
-        "emergency",
-        "severe-drug-reaction",
-        "blisters, skin pain or sore mouth or eyes with fever can be Stevens-Johnson syndrome",
-        (_FEVER, _any("blister", "skin pain", "painful skin", "peeling", "mouth", "mucosa", "sore eyes", "genital")),
-    ),
-    (
-        "emergency",
-        "purpura-with-fever",
-        "purple spots with fever can be meningococcal sepsis",
-        (_FEVER, _any("purpur", "petechia", "non-?blanching", "purple")),
-    ),
-    (
-        "emergency",
-        "deep-infection",
-        "fast spread or pain out of proportion can be necrotizing infection",
-        (_any("out of proportion", "rapidly spreading", "spreading fast", "spreading quickly", "necro", "crepit"),),
-    ),
-    (
-        "emergency",
-        "airway",
-        "swelling of face or tongue, or trouble breathing, can be anaphylaxis",
-        (
-            _any(
-                r"swollen (?:face|tongue|lips?|throat)",
-                r"(?:face|facial|tongue|lip|throat) (?:is )?(?:swelling|swollen)",
-                "trouble breathing",
-                "short(?:ness)? of breath",
-                "dyspn",
-                "wheez",
-                "cannot breathe",
-            ),
-        ),
-    ),
-    (
-        "emergency",
-        "neonate-blisters",
-        "blisters in a newborn can be herpes",
-        (_any("newborn", "neonat", "weeks? old", "days? old"), _any("blister", "vesic")),
-    ),
-    (
-        "urgent",
-        "erythroderma",
-        "redness of most of the skin",
-        (_any("erythroderma", "whole body", "all over my body"),),
-    ),
-    ("urgent", "fever-with-rash", "a rash with fever", (_FEVER, _RASH)),
-    (
-        "urgent",
-        "weakened-immunity",
-        "a weakened immune system",
-        (_any("immunosuppress", "transplant", "chemotherapy", "immunodefic"),),
-    ),
-    (
-        "urgent",
-        "changing-lesion",
-        "a spot that changes, grows or bleeds",
-        (
-            _any("changing", "changed", "growing", "grew", "grown", "bleed", "bled", "new mole", "ugly duckling"),
-            _any("mole", "lesion", "spot", "nevus", "naevus", "lump", "growth", "patch", "it "),
-        ),
-    ),
-)
-
-
-def triage(history: str | None, reading: Reading | None) -> Triage:
+def triage(
+    texts: Sequence[str],
+    readings: Sequence[Reading],
+    *,
+    age: int | None = None,
+    site: str | None = None,
+    abstained: bool = False,
+    spoken: str = "",
+    floor: str = "routine",
+) -> Triage:
     """Apply every rule.
 
     Args:
-        history: what the person wrote, or None.
-        reading: the model's answer, or None when it abstained.
+        texts: what the person wrote: the history, and each later question.
+        readings: all answers of the model that could be read; the one shown need not be among the dangerous ones.
+        age: years.
+        site: where, as the form says.
+        abstained: the server gives no diagnosis.
+        spoken: an answer of the model in free text.
+        floor: the level that the case already has.
     """
-    flags: list[Flag] = []
-    for level, rule, reason, groups in TEXT_RULES:
-        if history and all(group.search(history) for group in groups):
-            flags.append(Flag(level, rule, reason))
-    if reading is None:
+    flags = [Flag(floor, "earlier", "an earlier part of this case asked for this level")] if floor != "routine" else []
+    told = [*texts, f"site: {site}" if site else "", _age_words(age)]
+    # Signs that the model saw complete those that the person tells ("fever" and a blister in the picture), never alone.
+    seen = [", ".join(dict.fromkeys(name for reading in readings for name in reading.findings))]
+    alone = {rule.name for rule in fired(seen)}
+    by_words = {rule.name: rule for rule in fired(told)}
+    by_words |= {
+        rule.name: rule for rule in fired([*told, *seen]) if rule.level == "emergency" and rule.name not in alone
+    }
+    flags += [Flag(rule.level, rule.name, rule.reason, rule.source) for rule in by_words.values()]
+    if any(not readable(text) for text in texts):
+        flags.append(Flag("soon", "unread-text", "the text is not mostly English that these rules can read"))
+    if abstained:
         flags.append(Flag("soon", "no-answer", "the model gave no usable answer; a person has to look"))
-    else:
-        flags += _answer_flags(reading)
-    level = max((flag.level for flag in flags), key=LEVELS.index, default="routine")
-    return Triage(level, ADVICE[level], tuple(flags))
+    flags += _answer_flags(readings) + _spoken_flags(spoken)
+    unique = {flag.rule: flag for flag in sorted(flags, key=lambda flag: LEVELS.index(flag.level))}
+    ordered = tuple(sorted(unique.values(), key=lambda flag: -LEVELS.index(flag.level)))
+    level = ordered[0].level if ordered else "routine"
+    return Triage(level, ADVICE[level], ordered)
 
 
-def _answer_flags(reading: Reading) -> list[Flag]:
-    ontology = load_ontology()
-    flags = []
-    known = ontology.malignancy(reading.diagnosis_slug) if reading.diagnosis_slug else None
-    if "malignant" in (reading.malignancy, known):
-        flags.append(Flag("urgent", "malignant-answer", "the model's answer is, or counts as, malignant"))
-    elif "premalignant" in (reading.malignancy, known):
-        flags.append(Flag("soon", "premalignant-answer", "the model's answer is, or counts as, premalignant"))
-    elif "indeterminate" in (reading.malignancy, known) or known is None:
-        flags.append(Flag("soon", "indeterminate-answer", "the model's answer leaves malignancy open"))
-    if known is not None and known != reading.malignancy:
-        reason = f"the answer says {reading.malignancy}, but {reading.diagnosis} is {known}"
-        flags.append(Flag("soon", "contradiction", reason))
-    suspects = _malignant(reading.differential, reading.differential_slugs)
+def _age_words(age: int | None) -> str:
+    """In words that the rules know: the years of a form cannot tell a newborn from an infant."""
+    if age is None or age > 5:
+        return ""
+    return "infant" if age == 0 else "child"
+
+
+def _answer_flags(readings: Sequence[Reading]) -> list[Flag]:
+    """What the answers themselves ask for; every answer counts, not only the one that is shown."""
+    tree, flags = load_ontology(), list[Flag]()
+    grades = [grade(reading) for reading in readings]
+    if malignant := grades.count("malignant"):
+        level = "urgent" if malignant >= MALIGNANT_SHARE * len(grades) else "soon"
+        many = "the model's answer is" if len(grades) == 1 else f"{malignant} of {len(grades)} answers are"
+        flags.append(Flag(level, "malignant-answer", f"{many} malignant, or count as such"))
+    for kind, words in (
+        ("premalignant", "is, or counts as, premalignant"),
+        ("indeterminate", "leaves malignancy open"),
+    ):
+        unknown = kind == "indeterminate" and any(reading.diagnosis_slug is None for reading in readings)
+        if kind in grades or unknown:
+            flags.append(Flag("soon", f"{kind}-answer", f"an answer of the model {words}"))
+    for reading in readings:
+        slug = reading.diagnosis_slug
+        known = tree.malignancy(slug) if slug else None
+        if known is not None and known != reading.malignancy:
+            reason = f"an answer says {reading.malignancy}, but {reading.diagnosis} is {known}"
+            flags.append(Flag("soon", "contradiction", reason))
+        flags += _dangers(slug)
+    suspects = {
+        name: None
+        for reading in readings
+        for name, slug in zip(reading.differential, reading.differential_slugs, strict=True)
+        if slug and tree.malignancy(slug) == "malignant"
+    }
     if suspects:
         flags.append(Flag("soon", "malignant-differential", f"malignant alternatives: {', '.join(suspects)}"))
     return flags
 
 
-def _malignant(names: Sequence[str], slugs: Sequence[str | None]) -> list[str]:
-    ontology = load_ontology()
-    return [name for name, slug in zip(names, slugs, strict=True) if slug and ontology.malignancy(slug) == "malignant"]
+def _spoken_flags(text: str) -> list[Flag]:
+    """What free text of the model asks for: a diagnosis that it gives, or leans to, counts as that of an answer."""
+    given = {claim.slug: None for claim in claims(text) if claim.stance in ("concluded", "leaning")}
+    flags = [flag for slug in given for flag in _dangers(slug)]
+    if any(load_ontology().malignancy(slug) == "malignant" for slug in given):
+        flags.append(Flag("urgent", "malignant-answer", "the model's answer names a malignant diagnosis"))
+    return flags
+
+
+def _dangers(slug: str | None) -> list[Flag]:
+    tree = load_ontology()
+    named = [each for each in (tree.path(slug) if slug else ()) if each in dangerous()]
+    return [
+        Flag(dangerous()[each][0], f"danger-{each}", f"{tree.name(each)}: {dangerous()[each][1]}") for each in named
+    ]
