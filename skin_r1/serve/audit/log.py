@@ -21,6 +21,7 @@ from skin_r1.serve.audit.store import Store
 from skin_r1.serve.refused import Refused
 
 BATCH = 1024  # lines written with one sync
+RETRY_AFTER = 10  # seconds that a refused client is told to wait
 TICK = 600.0  # seconds between two looks for segments that are due to be deleted
 _CHAIN_KEYS = {"seq", "time", "previous", "hash"}
 _log = logging.getLogger("skin_r1.audit")
@@ -102,6 +103,7 @@ class Audit:
         if not items:
             return
         failed = None
+        refusal = (503, "audit_unavailable", "the audit log cannot be written; try again later", RETRY_AFTER)
         try:
             self._store.append([body for body, _ in items])
         except Exception as error:  # whatever it is: who waits must hear of it, and the thread must live
