@@ -103,7 +103,6 @@ class Audit:
         if not items:
             return
         failed = None
-        refusal = (503, "audit_unavailable", "the audit log cannot be written; try again later", RETRY_AFTER)
         try:
             self._store.append([body for body, _ in items])
         except Exception as error:  # whatever it is: who waits must hear of it, and the thread must live
@@ -113,9 +112,8 @@ class Audit:
             if failed is None:
                 done.set_result(None)
             else:
-                done.set_exception(
-                    Refused(503, "audit_unavailable", "the audit log cannot be written; try again later")
-                )
+                message = "the audit log cannot be written; try again later"
+                done.set_exception(Refused(503, "audit_unavailable", message, RETRY_AFTER))
 
     def _retire(self, days: int) -> None:
         try:
