@@ -3,6 +3,7 @@
 What is under test is the page: the streams stand for a model that is fast and whose answers are known.
 """
 
+import asyncio
 import json
 import shutil
 import socket
@@ -14,14 +15,13 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.routing import Route
 
-import skin_r1.serve.app
-from skin_r1.serve.guard.access import add_headers
+import skin_r1
+from skin_r1.serve.guard.shield import Shield
 
-UI = Path(skin_r1.serve.app.__file__).with_name("ui")
+UI = Path(skin_r1.__file__).parent / "serve" / "ui"
 STREAMS = json.loads(Path(__file__).with_name("page_streams.json").read_text(encoding="utf-8"))
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -41,6 +41,9 @@ class Replay:
     """
 
     def __init__(self):
+        self.reset()
+
+    def reset(self):
         self.replies, self.asked, self.hold, self.key, self.models = [], [], None, None, ["grpo"]
         self.go, self.gone = threading.Event(), threading.Event()
 
@@ -55,22 +58,21 @@ class Replay:
         reply = self.replies.pop(0)
         if isinstance(reply, tuple):
             return refusal(*reply)
-        return StreamingResponse(self.events(request, reply), media_type="text/event-stream")
+        return StreamingResponse(self.events(reply), media_type="text/event-stream")
 
-    async def events(self, request, reply):
-        import asyncio
-
+    async def events(self, reply):
         if isinstance(reply, str):
             yield reply
             return
-        for number, event in enumerate(reply):
-            while number == self.hold and not self.go.is_set():
-                if await request.is_disconnected():
-                    self.gone.set()
-                    return
-                await asyncio.sleep(0.02)
-            yield f"data: {json.dumps(event)}\n\n"
-        yield "data: [DONE]\n\n"
+        try:
+            for number, event in enumerate(reply):
+                while number == self.hold and not self.go.is_set():
+                    await asyncio.sleep(0.02)
+                yield f"data: {json.dumps(event)}\n\n"
+            yield "data: [DONE]\n\n"
+        except asyncio.CancelledError:  # what Starlette does to a stream that nobody reads
+            self.gone.set()
+            raise
 
     def refuses(self, request):
         return self.key is not None and request.headers.get("authorization") != f"Bearer {self.key}"
@@ -102,7 +104,7 @@ def page_server():
         Route("/v1/diagnose", replay.diagnose, methods=["POST"]),
         Route("/{name:path}", file),
     ]
-    app = Starlette(routes=routes, middleware=[Middleware(BaseHTTPMiddleware, dispatch=add_headers)])
+    app = Starlette(routes=routes, middleware=[Middleware(Shield)])
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))

@@ -47,8 +47,8 @@ function differential(list) {
 
 function confidence({ value, method, calibrated, samples, prediction_set: set }) {
   const how = {
-    agreement: `how far ${samples} readings of the same case agree`,
-    label_likelihood: "how likely the model finds this name among those it knows",
+    agreement: `of the votes: ${samples} readings of the same case, and one vote kept for something else`,
+    label_likelihood: "is how likely the model finds this name among those it knows",
   }[method];
   const meaning = calibrated
     ? "Calibrated on cases the model had not seen."
@@ -57,7 +57,7 @@ function confidence({ value, method, calibrated, samples, prediction_set: set })
     value === null
       ? el("p", {}, "The server gave no number for this answer.")
       : el("p", {}, el("strong", { class: "number" }, percent(value)), how ? ` ${how}. ` : " ", el("span", { class: calibrated ? "" : "caution" }, meaning)),
-    set?.length ? el("p", {}, `With the chosen coverage it is one of: ${set.map(words).join(", ")}.`) : null);
+    set?.length ? el("p", {}, `Diagnoses that cannot be ruled out at the calibrated level: ${set.map(words).join(", ")}.`) : null);
 }
 
 function qualityAdvice(quality) {

@@ -46,13 +46,13 @@ function fields() {
 }
 
 function showAnswer(answer, sent) {
-  talk = talkAbout(answer);
+  talk = answer.case ? talkAbout(answer) : null;
   const { parts, foot } = answerParts(answer);
   const actions = el("div", { class: "actions" },
     el("button", { type: "button", class: "plain", onclick: () => print() }, "Print report"),
-    el("button", { type: "button", class: "plain", onclick: () => download(sent, answer, talk.turns) }, "Download JSON"),
+    el("button", { type: "button", class: "plain", onclick: () => download(sent, answer, talk?.turns ?? []) }, "Download JSON"),
     el("button", { type: "button", class: "plain", onclick: newCase }, "New case"));
-  $("answer").replaceChildren(...parts, actions, talk.element, caseSummary(sent), foot);
+  $("answer").replaceChildren(...parts, actions, ...(talk ? [talk.element] : []), caseSummary(sent), foot);
   $("before").hidden = true;
 }
 

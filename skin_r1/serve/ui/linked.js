@@ -31,7 +31,7 @@ export function linkedFindings(findings, rationale) {
     marks.forEach((mark) => mark.classList.toggle("lit", mark.dataset.findings.split(" ").some((index) => indices.includes(Number(index)))));
   };
   const links = [
-    ...chips.map((button, index) => [button, [index], () => marksOf(index)[0]]),
+    ...chips.map((button, index) => [button, [index], () => marksOf(index)[0]]).filter(([button]) => !button.disabled),
     ...marks.map((mark) => [mark, mark.dataset.findings.split(" ").map(Number), () => chips[mark.dataset.findings.split(" ")[0]]]),
   ];
   for (const [element, indices, other] of links) {

@@ -41,7 +41,6 @@ export function liveView(count) {
   };
 
   clear();
-  $("early-quality").replaceChildren();
   stage("The pictures are on their way.");
   say("Reading the picture");
   $("working").hidden = false;
@@ -65,6 +64,7 @@ export function liveView(count) {
     },
     stop: () => {
       clear();
+      $("early-quality").replaceChildren();
       $("working").hidden = true;
     },
     say,

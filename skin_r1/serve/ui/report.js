@@ -8,6 +8,7 @@ const TYPES = ["I", "II", "III", "IV", "V", "VI"];
 function said(name, value) {
   if (name === "modality") return KINDS[value];
   if (name === "skin_type") return `Fitzpatrick ${TYPES[value - 1]}`;
+  if (name === "sex") return value === "female" ? "Female" : "Male";
   return name === "age" ? `${value} years` : value;
 }
 

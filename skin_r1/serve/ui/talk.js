@@ -44,6 +44,6 @@ export function talkAbout(answer) {
   question.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) ask(event);
   });
-  const element = el("section", { class: "talk" }, el("h3", {}, "Ask about this case"), thread, problem, form);
+  const element = el("section", { class: "talk" }, el("h3", {}, "Follow-up"), thread, problem, form);
   return { element, turns, abort: () => asking.abort() };
 }
