@@ -28,6 +28,8 @@ HEADERS = {
     "Cache-Control": "no-store",
     "X-Skin-R1-Notice": "Research use only: not a medical device.",
 }
+MAX_HEADERS = 100
+MAX_HEADER_BYTES = 16 * 2**10
 _log = logging.getLogger(__name__)
 
 
@@ -58,7 +60,7 @@ class Shield:
             await send(message)
 
         try:
-            refuse_smuggling(scope)
+            check_headers(scope)
             await self._app(scope, receive, send_guarded)
         except Refused as error:
             await error.response(close=True)(scope, receive, send_guarded)
@@ -89,16 +91,21 @@ def where(error: BaseException) -> str:
     return type(error).__name__ + place
 
 
-def refuse_smuggling(scope: Scope) -> None:
-    """Refuse a body of two lengths: a proxy before us could take another one for it than we do.
+def check_headers(scope: Scope) -> None:
+    """Refuse too many headers, and a body of two lengths: a proxy before us could go by another one than we do.
 
     h11 refuses lengths that differ, a length that is not a number and codings other than `chunked`, but where both
-    `Content-Length` and `Transfer-Encoding` stand it goes by the latter (RFC 9112, 6.3 lets a server refuse it).
+    `Content-Length` and `Transfer-Encoding` stand it goes by the latter (RFC 9112, 6.3 lets a server refuse it). It
+    bounds headers while they are incomplete; those that come in one piece may have what one read takes, 256 KiB.
 
     Raises:
-        Refused: 400.
+        Refused: 400, or 431.
     """
-    names = [name for name, _ in scope["headers"] if name in (b"content-length", b"transfer-encoding", b"host")]
+    headers = scope["headers"]
+    if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
+        message = f"at most {MAX_HEADERS} headers and {MAX_HEADER_BYTES:,} bytes in them"
+        raise Refused(431, "headers_too_large", message)
+    names = [name for name, _ in headers]
     if b"content-length" in names and b"transfer-encoding" in names:
         raise Refused(400, "ambiguous_length", "send either Content-Length or Transfer-Encoding")
     if names.count(b"host") > 1:

@@ -29,7 +29,9 @@ def _no_marks(text: str | None) -> str | None:
     return text
 
 
-Line = Annotated[str | None, BeforeValidator(_one_line), AfterValidator(_no_marks)]
+_CLEAN = (BeforeValidator(_one_line), AfterValidator(_no_marks))
+_Words = Annotated[Annotated[str, Field(max_length=MAX_HISTORY)] | None, *_CLEAN]
+_Site = Annotated[Annotated[str, Field(max_length=100)] | None, *_CLEAN]
 
 
 class Form(BaseModel):
@@ -38,19 +40,23 @@ class Form(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     modality: Literal["clinical", "dermoscopic", "histopathology"] = "clinical"
-    history: Annotated[Line, Field(max_length=MAX_HISTORY)] = None
+    history: _Words = None
     age: Annotated[int | None, Field(ge=0, le=120, description="years")] = None
     sex: Literal["female", "male"] | None = None
-    site: Annotated[Line, Field(max_length=100)] = None
+    site: _Site = None
     skin_type: Annotated[int | None, Field(ge=1, le=6, description="Fitzpatrick's skin type")] = None
     case: Annotated[str | None, Field(pattern="^[0-9a-f]{32}$", description="id of an earlier answer")] = None
-    question: Annotated[Line, Field(max_length=MAX_HISTORY)] = None
+    question: _Words = None
     stream: bool = False
     model: Annotated[str | None, Field(max_length=200)] = None
 
 
 class _Parser(MultiPartParser):
     spool_max_size = 2**31  # in memory: a picture of a person must not lie in a temporary file
+    ended = False
+
+    def on_end(self) -> None:
+        self.ended = True
 
 
 async def read_form(request: Request, body: bytes, names: Sequence[str]) -> Ask:
@@ -105,6 +111,8 @@ async def _read_parts(request: Request, body: bytes) -> tuple[dict[str, str], tu
         raise Refused(400, "invalid_form", f"the form cannot be read: {error.message}") from None
     except (FormParserError, KeyError, ValueError):
         raise Refused(400, "invalid_form", "the form cannot be read") from None
+    if not parser.ended:
+        raise Refused(400, "invalid_form", "the form is cut short: its last boundary is missing")
     fields: dict[str, str] = {}
     images: list[bytes] = []
     for name, value in form.multi_items():
