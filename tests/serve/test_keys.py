@@ -210,8 +210,8 @@ def test_a_network_of_ipv6_counts_as_one_client():
     assert client_network("unix:") == "unix:"
 
 
-def test_a_million_addresses_fill_no_memory(make):
+def test_many_addresses_fill_no_memory(make):
     keys = make(environment="right")
-    for number in range(100_000):
+    for number in range(30_000):
         refusal(asks("x", address=f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"), keys)
     assert len(keys.wrong) == 10_000
