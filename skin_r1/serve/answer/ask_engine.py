@@ -1,6 +1,7 @@
 """Ask the engine once; and, where the client listens, tell it each piece of the text as it comes."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 from skin_r1.serve.engines.engine import Chat, Engine
@@ -22,17 +23,18 @@ async def told(engine: Engine, chat: Chat, emit: Emit | None) -> dict[str, Any]:
     if emit is None:
         return await whole_text(engine, chat)
     message = {"reasoning": "", "content": ""}
-    async for chunk in engine.stream(chat):
-        for choice in chunk["choices"]:
+    async with aclosing(engine.stream(chat)) as chunks:
+        async for choice in (choice async for chunk in chunks for choice in chunk["choices"]):
             for key in message:
-                piece = choice["delta"].get(key)
-                if not piece:
-                    continue
-                opening = ""
-                if key == "reasoning" and not message["reasoning"]:
-                    opening = "<think>"
-                elif key == "content" and message["reasoning"] and not message["content"]:
-                    opening = "</think>\n"
-                message[key] += piece
-                await emit({"type": "token", "text": opening + piece})
+                if piece := choice["delta"].get(key):
+                    opening = _tag(key, message)
+                    message[key] += piece
+                    await emit({"type": "token", "text": opening + piece})
     return message
+
+
+def _tag(key: str, message: dict[str, str]) -> str:
+    """The tag before the first piece of the reasoning, and of the content after a reasoning."""
+    if message[key]:
+        return ""
+    return "<think>" if key == "reasoning" else "</think>\n" * bool(message["reasoning"])

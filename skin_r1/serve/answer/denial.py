@@ -10,8 +10,11 @@ import re
 from collections.abc import Iterator
 
 _QUOTES = str.maketrans("‘’`´", "''''")
+_WORD_END = re.compile(r"(?!\w)")  # signs are beginnings of words
+_SENTENCE_END = re.compile(r"[.;!?](?=\s|$)|\n")
 _CLAUSE_END = re.compile(
-    r"[.;!?](?=\s|$)|\n|\b(?:but|however|although|though|yet|whereas|except|apart from|other than|until|and now|now)\b"
+    _SENTENCE_END.pattern
+    + r"|\b(?:but|however|although|though|yet|whereas|except|apart from|other than|until|and now|now)\b"
 )
 # With these a person tells the sign, whatever "no" or "not" they hold.
 _NO_DENIAL = re.compile(
@@ -27,8 +30,9 @@ _LISTING = re.compile(
     r"\b(?:den(?:ies|ied|y|ying)|negative for|not reported:|none of:?|absent:|no (?:history|report|complaint)s? of)"
 )
 _CUE = re.compile(
-    r"\b(?:no|not|never|without|absence of|free (?:of|from)|nor|neither|nobody|no one|lacks?|lacking|nil|cannot"
-    r"|(?:do|does|did|is|are|was|were|has|have|had|wo|ca|could|would)n'?t)\b|" + _LISTING.pattern
+    _LISTING.pattern
+    + r"|\b(?:nobody|no one|no|not|never|without|absence of|free (?:of|from)|nor|neither|lacks?|lacking|nil|cannot"
+    r"|(?:do|does|did|is|are|was|were|has|have|had|wo|ca|could|would)n'?t)\b"
 )
 _CLOSED = re.compile(
     r"^\s*(?:(?:is|are|was|were|has been|have been)\s+)?(?:absent|denied|negative|ruled out|excluded|not (?:present|seen"
@@ -38,7 +42,7 @@ _CLOSED = re.compile(
 _BREAKS = frozenset(
     "and with since because due after then so which that who still started starts is are was were has shows my i he she it"
     " they there this these when if than unless only just first initially before yesterday today plus while as started"
-    " began begins developed keeps kept".split()
+    " began begins developed keeps kept reports reporting complains tells mentions admits".split()
 )
 _BETWEEN = frozenset(
     "had have has having been be any the a to quite really say i that there is it true think a an am do".split()
@@ -70,24 +74,29 @@ def told(sign: re.Pattern[str], text: str, *, passes: bool) -> Iterator[str]:
     """
     plain = text.translate(_QUOTES).lower()
     bounds = [0, *(end.end() for end in _CLAUSE_END.finditer(plain)), len(plain)]
+    sentences = [0, *(end.end() for end in _SENTENCE_END.finditer(plain))]
     for found in sign.finditer(plain):
         # A sign may hold a word that ends a clause ("does not fade"): the clause of its first letter counts.
+        end = _WORD_END.search(plain, found.end()).start()  # type: ignore[union-attr]  # it always matches
         first = max(bound for bound in bounds if bound <= found.start())
-        last = min((bound for bound in bounds if bound >= found.end()), default=len(plain))
-        before, after = plain[first : found.start()], plain[found.end() : last].rstrip(" .;!?\n")
-        if not (_denied(before, after) or (passes and _past(plain[first:last]))):
+        last = min((bound for bound in bounds if bound >= end), default=len(plain))
+        before, after = plain[first : found.start()], plain[end:last].rstrip(" .;!?\n")
+        sentence = plain[max(bound for bound in sentences if bound <= found.start()) :]
+        whole = _SENTENCE_END.split(sentence, maxsplit=1)[0]
+        if not (_denied(before, after) or (passes and _past(whole))):
             yield found[0]
 
 
-def _past(clause: str) -> bool:
-    """True for "I had a fever two years ago" and "the fever resolved last year"."""
-    return bool(_OVER.search(clause) and _LONG_AGO.search(clause) and not _STILL.search(clause))
+def _past(sentence: str) -> bool:
+    """True for "I had a fever two years ago" and "the fever resolved last year", where nothing says that it is back."""
+    return bool(_OVER.search(sentence) and _LONG_AGO.search(sentence) and not _STILL.search(sentence))
 
 
 def _denied(before: str, after: str) -> bool:
     if _CLOSED.search(after) and not _NO_DENIAL.search(after):
         return True
-    before = _NO_DENIAL.sub(lambda found: " is ".center(len(found[0])), before).replace("in my family", " ")
+    before = _NO_DENIAL.sub(lambda found: " is ".center(len(found[0])), before)
+    before = re.sub(r"\bin (?:my|the|our) family\b", " ", before)
     cues = list(_CUE.finditer(before))
     if not cues:
         return False
@@ -102,7 +111,7 @@ def _denied(before: str, after: str) -> bool:
     listing = _LISTING.fullmatch(cue[0]) is not None
     items = gap.split(",")
     words = [re.findall(r"[\w']+", item) for item in items]
-    allowed = {"and"} if listing else set()
+    allowed = {"and"} if listing else {"has", "my"} if cue[0] in ("nobody", "no one") else set()
     if any(word in _BREAKS - allowed for item in words for word in item) or any(len(w) > _LONGEST_GAP for w in words):
         return False
     if len(items) == 1:

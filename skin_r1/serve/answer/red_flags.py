@@ -14,6 +14,8 @@ from skin_r1.serve.answer.denial import told
 from skin_r1.vocabulary import load_concepts
 from skin_r1.wording import KNOWLEDGE, normalize, read_tsv
 
+_SENTENCE = re.compile(r"[.;!?\n]")
+
 
 @dataclass(frozen=True)
 class Sign:
@@ -75,10 +77,17 @@ def _known_words() -> frozenset[str]:
 
 
 def readable(text: str) -> bool:
-    """True when at least half of the words are of the English that the rules know; also for a text without words."""
-    words = normalize(text).split()
-    words = [word for word in words if not word.isdigit()]
-    return not words or 2 * sum(word in _known_words() for word in words) >= len(words)
+    """True when each sentence is English that the rules know.
+
+    That is: more than half of its words are known, or one of one or two words is; numbers do not count.
+    """
+    return all(map(_readable, _SENTENCE.split(text)))
+
+
+def _readable(sentence: str) -> bool:
+    words = [word for word in normalize(sentence).split() if not word.isdigit()]
+    known = sum(word in _known_words() for word in words)
+    return not words or 2 * known > len(words) or (len(words) < 3 and known > 0)
 
 
 def fired(texts: Iterable[str]) -> list[Rule]:
