@@ -96,15 +96,3 @@ async def idle(at_work: Callable[[], int], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while at_work() and time.monotonic() < deadline:
         await asyncio.sleep(0.05)
-
-
-def __getattr__(name: str) -> Any:  # until main.py takes them from where they live now
-    if name == "TransformersEngine":
-        from skin_r1.serve.engines.local import TransformersEngine
-
-        return TransformersEngine
-    if name == "served_name":
-        from skin_r1.serve.engines.weights import served_name
-
-        return served_name
-    raise AttributeError(name)

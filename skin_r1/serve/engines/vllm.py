@@ -102,7 +102,11 @@ def check_installed() -> None:
 
 
 class VllmEngine(UrlEngine):
-    """A `UrlEngine` that owns its server."""
+    """A `UrlEngine` that owns its server.
+
+    Attributes:
+        command: what it runs, to be shown (see `shown`).
+    """
 
     def __init__(
         self,
@@ -130,7 +134,7 @@ class VllmEngine(UrlEngine):
         key = secrets.token_urlsafe(24)
         super().__init__(weights(name, model, adapter).names, f"http://127.0.0.1:{port}/v1", key, patience)
         command = arguments(model, adapter, name=name, port=port, cpu=cpu, max_model_len=max_model_len, extra=extra)
-        self.shown = shown(command, settings(key, cpu))
+        self.command = shown(command, settings(key, cpu))
         self._child = Child("vLLM", [sys.executable, *command], environment(key, cpu), restarts)
         self._keeper: asyncio.Task[None] | None = None
         self._asked_of = 0
