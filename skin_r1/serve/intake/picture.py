@@ -1,18 +1,14 @@
-"""Image intake: bytes of a stranger -> one clean RGB picture, or a refusal that says why.
+"""A picture as the gateway knows it: limits, what came of the check, and reading one out of a data URL.
 
-Nothing is ever fetched: a picture arrives as an upload or as a data URL. The format is sniffed from the bytes, sizes
-are checked in the header before any pixel is decoded, and the picture is re-encoded, so no metadata (position, device,
-patient name) travels on.
+Nothing is ever fetched: a picture arrives as an upload or as a data URL. Its pixels are decoded in another process
+(`decoder`), never in the gateway.
 """
 
 import base64
 import binascii
-import io
 import re
-import warnings
 from dataclasses import dataclass
-
-from PIL import Image, ImageOps
+from typing import Literal
 
 from skin_r1.serve.refused import Refused
 
@@ -33,74 +29,42 @@ class ImageLimits:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A clean picture: RGB, upright, and as a PNG data URL without metadata."""
+class Advice:
+    """What is wrong with a picture, and what a person can do about it.
 
-    image: Image.Image
-    data_url: str
-
-
-def picture(data: bytes, limits: ImageLimits, expected: str | None = None) -> Picture:
-    """Decode, check and re-encode.
-
-    Args:
-        data: the file's bytes.
-        limits: sizes allowed.
-        expected: the format that the sender declared (`JPEG`, `PNG`, `WEBP`); must agree with the bytes.
-
-    Raises:
-        Refused: 413 too large, 415 not one of `FORMATS`, 422 damaged or of an odd shape.
+    Attributes:
+        code: a stable word that programs can test; `quality.CODES` has them all.
+        level: `refuse` where an answer about this picture would be worth nothing.
+        message: plain words.
     """
-    if not data:
-        raise Refused(422, "empty_image", "the picture has no bytes")
-    if len(data) > limits.max_bytes:
-        raise Refused(413, "image_too_large", f"the picture has more than {limits.max_bytes:,} bytes")
-    try:
-        # Pillow warns about bombs at a lower size than it raises; our own check below decides.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            opened = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.DecompressionBombError as error:
-        raise Refused(413, "too_many_pixels", f"the picture has more than {limits.max_pixels:,} pixels") from error
-    except Exception as error:  # Pillow's plugins raise many kinds (ValueError, SyntaxError, struct.error ...)
-        raise Refused(415, "not_an_image", f"not a {', '.join(FORMATS)} picture") from error
-    with opened:
-        _check_header(opened, limits, expected)
-        try:
-            opened.load()
-            clean = ImageOps.exif_transpose(opened)
-            if clean.mode in ("RGBA", "LA", "PA") or "transparency" in clean.info:
-                white = Image.new("RGBA", clean.size, "white")
-                clean = Image.alpha_composite(white, clean.convert("RGBA"))
-            clean = clean.convert("RGB")
-        except Exception as error:  # truncated or corrupt data, as many kinds as above
-            raise Refused(422, "damaged_image", "the picture is damaged or cut short") from error
-    clean.thumbnail((limits.longest_side, limits.longest_side), Image.Resampling.LANCZOS)
-    bare = Image.frombytes("RGB", clean.size, clean.tobytes())  # a fresh object: no EXIF, ICC or text travels on
-    buffer = io.BytesIO()
-    bare.save(buffer, "PNG", compress_level=1)
-    return Picture(bare, "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode())
+
+    code: str
+    level: Literal["warn", "refuse"]
+    message: str
 
 
-def _check_header(opened: Image.Image, limits: ImageLimits, expected: str | None) -> None:
-    width, height = opened.size
-    if expected is not None and opened.format != expected:
-        raise Refused(415, "type_mismatch", f"declared as {expected}, but the bytes are {opened.format}")
-    if width * height > limits.max_pixels:
-        raise Refused(413, "too_many_pixels", f"{width} x {height} is more than {limits.max_pixels:,} pixels")
-    if min(width, height) < limits.min_side:
-        raise Refused(422, "too_small", f"{width} x {height}: each side needs at least {limits.min_side} pixels")
-    if max(width, height) > limits.max_aspect * min(width, height):
-        raise Refused(422, "odd_shape", f"{width} x {height} is longer than {limits.max_aspect:g} to 1")
-    if getattr(opened, "n_frames", 1) != 1:
-        raise Refused(422, "animated", "the picture has several frames; send one")
+@dataclass(frozen=True)
+class Picture:
+    """A clean picture.
+
+    Attributes:
+        data_url: a PNG without metadata, RGB and upright, for the engine.
+        width: of that PNG, pixels.
+        height: as `width`.
+        quality: what to tell the person; empty where nothing is wrong.
+    """
+
+    data_url: str
+    width: int
+    height: int
+    quality: tuple[Advice, ...] = ()
 
 
-def from_data_url(url: str, limits: ImageLimits) -> Picture:
-    """Read a `data:image/...;base64,` URL; any other URL is refused and never fetched.
+def read_data_url(url: str, limits: ImageLimits) -> tuple[bytes, str]:
+    """Bytes of a `data:image/...;base64,` URL, and the format it declares; any other URL is refused and never fetched.
 
     Raises:
-        Refused: 400 for another scheme or bad base64, and all that `picture` raises.
+        Refused: 400 for another scheme or bad base64, 413 too long, 415 another type.
     """
     if not url[:5].lower() == "data:":
         raise Refused(
@@ -115,4 +79,23 @@ def from_data_url(url: str, limits: ImageLimits) -> Picture:
         data = base64.b64decode(url[head.end() :], validate=True)
     except (binascii.Error, ValueError) as error:
         raise Refused(400, "bad_base64", "the data URL is not valid base64") from error
-    return picture(data, limits, expected=_KIND[head["kind"].lower()])
+    return data, _KIND[head["kind"].lower()]
+
+
+# Until app.py and requests.py use Decoder and read_data_url:
+def picture(data: bytes, limits: ImageLimits, expected: str | None = None) -> Picture:
+    """Decode in this process."""
+    from skin_r1.serve.intake.clean import clean, stored_png
+
+    if not data:
+        raise Refused(422, "empty_image", "the picture has no bytes")
+    if len(data) > limits.max_bytes:
+        raise Refused(413, "image_too_large", f"the picture has more than {limits.max_bytes:,} bytes")
+    image, _ = clean(data, limits, expected)
+    return Picture("data:image/png;base64," + base64.b64encode(stored_png(image)).decode(), *image.size)
+
+
+def from_data_url(url: str, limits: ImageLimits) -> Picture:
+    """Read and decode in this process."""
+    data, expected = read_data_url(url, limits)
+    return picture(data, limits, expected)
