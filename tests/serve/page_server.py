@@ -53,8 +53,6 @@ class Replay:
         async with request.form() as form:
             fields = {name: value for name, value in form.items() if name != "image"}
             self.asked.append({**fields, "image": [await file.read() for file in form.getlist("image")]})
-        if "question" in fields:
-            return JSONResponse(STREAMS["follow_up"])
         reply = self.replies.pop(0)
         if isinstance(reply, tuple):
             return refusal(*reply)

@@ -45,19 +45,15 @@ function differential(list) {
   return [bars, note];
 }
 
-function confidence({ value, method, calibrated, samples, prediction_set: set }) {
-  const how = {
-    agreement: `of the votes: ${samples} readings of the same case, and one vote kept for something else`,
-    label_likelihood: "is how likely the model finds this name among those it knows",
-  }[method];
-  const meaning = calibrated
-    ? "Calibrated on cases the model had not seen."
-    : "Not calibrated: do not read it as the chance of being right.";
-  return el("section", { class: "confidence" }, el("h3", {}, "Confidence"),
-    value === null
-      ? el("p", {}, "The server gave no number for this answer.")
-      : el("p", {}, el("strong", { class: "number" }, percent(value)), how ? ` ${how}. ` : " ", el("span", { class: calibrated ? "" : "caution" }, meaning)),
-    set?.length ? el("p", {}, `Diagnoses that cannot be ruled out at the calibrated level: ${set.map(words).join(", ")}.`) : null);
+// `note` is the server's own sentence on what the number is.
+function confidence({ value, calibrated, note, prediction_set: set }) {
+  const number = value === null
+    ? el("strong", {}, "No number")
+    : el("strong", {}, el("span", { class: "number" }, percent(value)), calibrated ? ", calibrated" : ", not calibrated");
+  const left = set && (set.length ? `Diagnoses that cannot be ruled out at the calibrated level: ${set.map(words).join(", ")}.`
+    : "At the calibrated level none of these diagnoses can be relied on.");
+  return el("section", { class: "confidence" }, el("h3", {}, "Confidence"), el("p", {}, number),
+    note ? el("p", { class: "note sentence" }, `${note}.`) : null, left ? el("p", {}, left) : null);
 }
 
 function qualityAdvice(quality) {
@@ -84,11 +80,14 @@ export function answerParts(answer) {
   const parts = [...triageBanner(answer.triage), answer.abstained ? abstention(answer) : headline(answer)];
   parts.push(qualityAdvice(answer.image_quality));
   if (!answer.abstained) parts.push(confidence(answer.confidence));
-  if (answer.differential.length) parts.push(el("section", {}, el("h3", {}, "What it could be"), ...differential(answer.differential)));
+  const unsettled = answer.abstained ? ", without an answer" : "";
+  if (answer.differential.length) {
+    parts.push(el("section", {}, el("h3", {}, `What it could be${unsettled}`), ...differential(answer.differential)));
+  }
   if (answer.rationale) {
     const [chips, reasoning] = linkedFindings(answer.findings, answer.rationale);
-    parts.push(el("section", {}, el("h3", {}, "Findings"), answer.findings.length ? chips : el("p", {}, "None named.")),
-      el("section", {}, el("h3", {}, "Reasoning"), reasoning));
+    parts.push(el("section", {}, el("h3", {}, `Findings${unsettled}`), answer.findings.length ? chips : el("p", {}, "None named.")),
+      el("section", {}, el("h3", {}, `Reasoning${unsettled}`), reasoning));
   }
   const foot = el("footer", {}, el("p", { class: "disclaimer" }, answer.disclaimer),
     el("details", { class: "versions" }, el("summary", {}, "Versions"), definitions([["answer", answer.id], ...Object.entries(answer.versions)])));

@@ -1,6 +1,6 @@
 // The page: collect a case, send it, show what comes back. One case at a time.
 import { $, el } from "./dom.js";
-import { Problem, diagnose, headers } from "./client.js";
+import { Problem, ask, headers } from "./client.js";
 import { answerParts } from "./answer.js";
 import { liveView } from "./live.js";
 import { clearPictures, pictures, watchPictures } from "./pictures.js";
@@ -78,11 +78,11 @@ async function send(event) {
   $("before").hidden = true;
   $("panel").setAttribute("aria-busy", "true");
   const live = liveView(sent.pictures.length);
-  $("working-title").focus();
+  focusOn($("working-title"));
   let done = null;
   let problem = null;
   try {
-    done = await diagnose(form, $("key").value, mine.signal, live.on);
+    done = await ask(form, $("key").value, mine.signal, live.on);
     showAnswer(done, sent);
   } catch (error) {
     if (error.name !== "AbortError") problem = error instanceof Problem ? error : new Problem("broken");
@@ -100,7 +100,14 @@ async function send(event) {
   } else if (!done) $("before").hidden = false;
   if (!focusWasHere) return;
   if (problem?.status === 401) $("key").focus();
-  else (done ? $("answer").querySelector(".result") : problem ? $("panel") : $("go")).focus();
+  else if (done || problem) focusOn(done ? $("answer").querySelector(".result") : $("panel"));
+  else $("go").focus();
+}
+
+// Move there, with the panel's head, which holds the warnings, at the top of the window.
+function focusOn(element) {
+  element.focus({ preventScroll: true });
+  $("panel").scrollIntoView({ block: "start" });
 }
 
 function describeSkin() {

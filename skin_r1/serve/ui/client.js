@@ -62,8 +62,8 @@ function parsed(text) {
   }
 }
 
-// Send a case; `on` maps an event's type to what is done with it. Gives the answer.
-export async function diagnose(form, key, signal, on) {
+// Send a case, or a question about one; `on` maps an event's type to what is done with it. Gives the answer.
+export async function ask(form, key, signal, on) {
   const response = await post(form, key, signal);
   if (!response.headers.get("content-type")?.startsWith("text/event-stream")) throw new Problem("broken");
   let answer = null;
@@ -73,14 +73,7 @@ export async function diagnose(form, key, signal, on) {
     else on[event.type]?.(event);
   }
   if (!answer) throw new Problem("cut");
-  if (!LEVELS.includes(answer.triage?.level) || typeof answer.abstained !== "boolean") throw new Problem("broken");
-  return answer;
-}
-
-// Ask about an earlier case. Gives {answer, triage, ...}.
-export async function followUp(form, key, signal) {
-  const response = await post(form, key, signal);
-  const answer = await response.json().catch(() => ({}));
-  if (typeof answer.answer !== "string" || !LEVELS.includes(answer.triage?.level)) throw new Problem("broken");
+  const shape = typeof answer.abstained === "boolean" || typeof answer.answer === "string";
+  if (!shape || !LEVELS.includes(answer.triage?.level)) throw new Problem("broken");
   return answer;
 }

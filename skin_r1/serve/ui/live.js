@@ -55,9 +55,9 @@ export function liveView(count) {
         stage(/<\/think>|\{\s*"/.test(text) ? "The reasoning is complete. The answer is being written." : "The model reasons.");
         frame ||= requestAnimationFrame(draw);
       },
-      restart: () => {
+      restart: ({ reason }) => {
         clear();
-        stage("The first answer could not be read. The model is asked once more.");
+        stage(`The text so far is dropped: ${reason}.`);
         say($("stage").textContent);
       },
       progress: ({ done, of }) => stage(`The same question is asked again to see how sure the answer is: ${done} of ${of}.`),

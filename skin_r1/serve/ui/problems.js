@@ -10,6 +10,7 @@ const WORDS = {
   engine_timeout: ["The model took too long", "Try again, with fewer pictures if there are several."],
 };
 const BY_STATUS = {
+  400: ["The server refused this", "Change it, then try again."],
   403: ["This is not allowed", ""],
   413: ["The pictures are too large", "Send fewer pictures, or smaller ones."],
   415: ["A picture cannot be read", "Send a JPEG, PNG or WebP picture."],
