@@ -260,6 +260,18 @@ def test_a_client_that_goes_away_still_has_its_closing_line(tmp_path):
     assert [line["event"] for line in rows(tmp_path)] == ["begin", "end"]
 
 
+def test_after_the_end_a_line_is_refused_and_never_waited_for(tmp_path):
+    async def run():
+        audit = Audit(tmp_path)
+        entry = audit.begin(request="a")
+        await audit.close()
+        with pytest.raises(Refused):
+            await asyncio.wait_for(entry.end(status=200), timeout=5)
+
+    asyncio.run(run())
+    assert [line["event"] for line in rows(tmp_path)] == ["begin"]
+
+
 def test_names_that_the_chain_uses_are_refused(tmp_path):
     async def run():
         audit = Audit(tmp_path)

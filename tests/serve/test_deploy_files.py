@@ -59,6 +59,7 @@ def test_the_gateways_options_are_those_of_our_command(given):
     (recipe,) = read_recipe((ServeRecipe,), [*ENTRY[2:], *given], prog="x", about="")
     assert (recipe.host, recipe.port) == ("0.0.0.0", 8000) and recipe.engine[0].endswith(":8000/v1")
     assert recipe.api_keys_file.startswith("/run/") and recipe.audit.startswith("/var/lib/skin-r1")
+    assert recipe.drain_seconds <= 300  # what the time to stop is held against below
 
 
 @pytest.mark.parametrize(
@@ -99,6 +100,7 @@ def test_compose_publishes_only_the_gateway_and_grafana_and_on_this_machine():
     published = {name: service["ports"] for name, service in services.items() if "ports" in service}
     assert set(published) == {"gateway", "grafana"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+    assert int(services["gateway"]["stop_grace_period"].removesuffix("s")) > 300
     assert services["vllm"]["networks"] == ["inside"] and compose()["networks"]["inside"]["internal"] is True
     for name, service in services.items():
         assert service["read_only"] and service["cap_drop"] == ["ALL"], name
@@ -167,7 +169,7 @@ def test_kubernetes_objects_fit_together():
         assert not security["allowPrivilegeEscalation"] and security["capabilities"] == {"drop": ["ALL"]}
         assert only["resources"]["limits"]["memory"] and pod["automountServiceAccountToken"] is False
         pause = int(only["lifecycle"]["preStop"]["exec"]["command"][1])
-        assert pod["terminationGracePeriodSeconds"] >= pause + 300
+        assert pod["terminationGracePeriodSeconds"] > pause + 300
     engine = next(arg for arg in container("skin-r1-gateway")[1]["args"] if arg.startswith("http"))
     host, port = engine.removeprefix("http://").removesuffix("/v1").split(":")
     assert services[host]["spec"]["ports"][0]["port"] == int(port)

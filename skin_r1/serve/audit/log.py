@@ -63,8 +63,11 @@ class Audit:
         """Hand one line to the writer. The future is done when the line is on the disk, else it holds the `Refused`.
 
         Raises:
+            Refused: 503 `audit_unavailable`: the log was closed.
             ValueError: a field has a name that the chain uses itself.
         """
+        if not self._thread.is_alive():
+            raise _unavailable()
         if clash := _CHAIN_KEYS & fields.keys():
             raise ValueError(f"the chain itself writes these fields: {', '.join(sorted(clash))}")
         kept = {key: value for key, value in fields.items() if key != "content" or self._store_content}
@@ -112,14 +115,17 @@ class Audit:
             if failed is None:
                 done.set_result(None)
             else:
-                message = "the audit log cannot be written; try again later"
-                done.set_exception(Refused(503, "audit_unavailable", message, RETRY_AFTER))
+                done.set_exception(_unavailable())
 
     def _retire(self, days: int) -> None:
         try:
             self._store.retire(days)
         except (OSError, ValueError, KeyError) as error:  # no space for the record, or a segment that was changed
             _log.error("old audit segments could not be deleted: %s", type(error).__name__)
+
+
+def _unavailable() -> Refused:
+    return Refused(503, "audit_unavailable", "the audit log cannot be written; try again later", RETRY_AFTER)
 
 
 class Entry:
