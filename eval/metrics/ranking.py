@@ -15,12 +15,9 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from eval.metrics.sums import divide
-from eval.statistics.bootstrap import Floats, Mask
+from eval.statistics.bootstrap import COUNTS, Floats, Mask
 
 Statistic = Callable[[Floats], Floats]
-COUNTS = (
-    np.float32
-)  # weights are whole numbers: their sums are exact up to 16 million cases, and half the memory is walked
 
 
 class _Levels(NamedTuple):

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from eval.metrics.ranking import COUNTS, Statistic, running_sum
+from eval.metrics.ranking import Statistic, running_sum
 from eval.metrics.sums import divide
-from eval.statistics.bootstrap import Floats, Mask
+from eval.statistics.bootstrap import COUNTS, Floats, Mask
 
 
 class _Runs(NamedTuple):

@@ -12,7 +12,7 @@ between them are paired.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Members = NDArray[np.intp]
 CHUNK = 256  # resamples held in memory at once
+COUNTS = np.float32  # weights are whole numbers: their sums are exact up to 16 million, and half the memory is walked
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,13 @@ class Ranked:
         """Weights of the cases that apply [resamples, applying cases] -> the metric [resamples]."""
         return self.among(self.applies)
 
+    def of(self, weights: Floats) -> Floats:
+        """The metric of the applying cases by their weights [resamples, applying cases]; NaN where undefined."""
+        return self.statistic(weights) if weights.shape[1] else np.full(len(weights), np.nan)
+
     def value(self) -> float:
         """The metric on all cases; NaN where undefined."""
-        return float(self.statistic(np.ones((1, int(self.applies.sum()))))[0]) if self.applies.any() else float("nan")
+        return float(self.of(np.ones((1, int(self.applies.sum()))))[0])
 
     def within(self, cases: Mask) -> "Ranked":
         """The same metric over some of the cases only."""
@@ -136,18 +141,25 @@ def sampler(metrics: Sequence[Metric | Ranked], member: Members) -> Callable[[Fl
         np.add.at(table, place, np.concatenate([metric.totals[applies] for metric in summed], axis=1))
     ends = np.cumsum([metric.totals.shape[1] for metric in summed])[:-1]
 
+    # Ranked metrics of the same cases share those cases' weights.
+    masks = {metric.applies.tobytes(): member[metric.applies] for metric in metrics if isinstance(metric, Ranked)}
+
     def sample(drawn: Floats) -> Floats:
         sums = iter(np.split(drawn[:, held] @ table, ends, axis=1))
-        return np.stack([_value(metric, drawn, member, sums) for metric in metrics])
+        turned: Any = np.ascontiguousarray(drawn.T, COUNTS)  # [groups, resamples]
+        weighed = {
+            key: turned[own].T for key, own in masks.items()
+        }  # [resamples, cases], a case's weights side by side
+        return np.stack(
+            [
+                metric.reduce(next(sums))
+                if isinstance(metric, Metric)
+                else metric.of(weighed[metric.applies.tobytes()])
+                for metric in metrics
+            ]
+        )
 
     return sample
-
-
-def _value(metric: Metric | Ranked, drawn: Floats, member: Members, sums: Iterator[Floats]) -> Floats:
-    if isinstance(metric, Metric):
-        return metric.reduce(next(sums))
-    own = member[metric.applies]
-    return metric.statistic(drawn[:, own]) if len(own) else np.full(len(drawn), np.nan)
 
 
 def estimate(

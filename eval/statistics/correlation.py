@@ -32,6 +32,7 @@ def rank_correlation(name: str, x: Floats, y: Floats, given: Floats | None = Non
         drawn = [_Ranked.of(column[cases]) for column in columns]
 
         def statistic(weights: Floats) -> Floats:
+            weights = weights.astype(np.float64)  # products of ranks need more digits than counts do
             ranks = [column.centred(weights) for column in drawn]
             r = _cosine(ranks[0], ranks[1], weights)
             if given is None:
