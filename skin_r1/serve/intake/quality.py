@@ -69,10 +69,8 @@ def advise(image: Image.Image, size: tuple[int, int], modality: str | None) -> t
     slide = modality == "histopathology"
     found += filter(None, [_light(light.brightness, slide), _focus(light.sharpness, slide)])
     if light.contrast < LOW_CONTRAST_BELOW:
-        level = "refuse" if light.contrast < FLAT_BELOW else "warn"
-        found.append(
-            Advice("low_contrast", level, "Hardly anything stands out: avoid fog on the lens, and add light.")
-        )
+        words = "Hardly anything stands out: wipe the lens, avoid glare, and add light."
+        found.append(_advice("low_contrast", light.contrast < FLAT_BELOW, words))
     if not slide:
         # In a faint or dark picture few colors are left of any photograph.
         faint = light.contrast < LOW_CONTRAST_BELOW or light.brightness < DARK_BELOW
