@@ -75,6 +75,7 @@ def test_when_no_diagnosis_is_given(texts, code):
         assert answer["reason"] and answer["triage"]["level"] != "routine"
     if code in ("no_agreement", "out_of_scope"):
         assert answer["rationale"] and answer["differential"], "an abstention still shows what was seen"
+        assert answer["resolved"]["diagnosis"] is None and answer["resolved"]["path"] == []
 
 
 def test_normal_skin_is_not_called_another_thing():

@@ -77,9 +77,10 @@ def test_a_calibrated_answer_says_so():
 def test_the_file_is_read_and_checked(tmp_path):
     file = tmp_path / "calibration.json"
     file.write_text(json.dumps(FILE))
-    assert read_calibration(file) == calibration()
+    assert read_calibration(file, "m") == calibration()
     for key, wrong in (
         ("method", "label_likelihood"),
+        ("model", "another"),
         ("samples", 1),
         ("temperature", 0),
         ("temperature", True),
@@ -89,13 +90,13 @@ def test_the_file_is_read_and_checked(tmp_path):
     ):
         file.write_text(json.dumps(FILE | {key: wrong}))
         with pytest.raises(UserError, match=key):
-            read_calibration(file)
+            read_calibration(file, "m")
     for broken in ("{", "[]", json.dumps({"temperature": 1}), json.dumps(FILE | {"more": 1}), '{"temperature": NaN}'):
         file.write_text(broken)
         with pytest.raises(UserError, match="calibration"):
-            read_calibration(file)
+            read_calibration(file, "m")
     with pytest.raises(UserError):
-        read_calibration(tmp_path / "nowhere.json")
+        read_calibration(tmp_path / "nowhere.json", "m")
 
 
 def test_a_calibration_of_other_samples_is_refused():

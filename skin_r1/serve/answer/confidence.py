@@ -26,7 +26,8 @@ class Calibration:
         model: the id that the predictions were made with.
         samples: answers a case, the first one included.
         temperature: above 0; above 1 softens.
-        conformal_threshold: largest 1 - p of a diagnosis that is in the set; None: too few cases for a set.
+        conformal_threshold: largest 1 - p of a diagnosis that is in the set, below 1; None where the truth had no vote in
+            more cases than may miss it, or there are too few cases: every diagnosis would be in the set.
         alpha: share of sets that may miss the truth, in (0, 1).
         n: validation cases.
     """
@@ -40,11 +41,15 @@ class Calibration:
     n: int
 
 
-def read_calibration(path: Path) -> Calibration:
+def read_calibration(path: Path, model: str) -> Calibration:
     """Read the file that `skin-r1 eval score --validation` writes.
 
+    Args:
+        path: the JSON file; its keys are the attributes of `Calibration`.
+        model: the id that is served; what was learnt of another model says nothing about it.
+
     Raises:
-        UserError: no such file, not JSON, a key missing or unknown, or a value out of range.
+        UserError: no such file, not JSON, a key missing or unknown, a value out of range, or another model.
     """
     try:
         found: Any = json.loads(path.read_text(encoding="utf-8"))
@@ -56,10 +61,10 @@ def read_calibration(path: Path) -> Calibration:
     limit = found["conformal_threshold"]
     checks = {
         "method": (found["method"] == "agreement", "agreement"),
-        "model": (isinstance(found["model"], str), "a name"),
+        "model": (found["model"] == model, model),
         "samples": (_whole(found["samples"]) and found["samples"] >= 2, "2 or more"),
         "temperature": (_number(found["temperature"]) and found["temperature"] > 0, "a number above 0"),
-        "conformal_threshold": (limit is None or (_number(limit) and 0 <= limit <= 1), "0 to 1, or null"),
+        "conformal_threshold": (limit is None or (_number(limit) and 0 <= limit < 1), "0 to below 1, or null"),
         "alpha": (_number(found["alpha"]) and 0 < found["alpha"] < 1, "above 0 and below 1"),
         "n": (_whole(found["n"]) and found["n"] >= 1, "1 or more"),
     }
@@ -119,7 +124,7 @@ def prediction_set(found: Mapping[str, float], calibration: Calibration | None) 
 def note(asked: int, calibration: Calibration | None) -> str:
     """What the confidence is, in words."""
     if asked < 2:
-        return "one answer was asked for: there is no confidence"
+        return "fewer than two answers: there is no confidence"
     votes = f"share of {asked} answers that agree, with one more counted for something else"
     if calibration is None:
         return f"{votes}; not calibrated: do not read it as the chance of being right"

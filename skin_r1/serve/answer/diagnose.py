@@ -77,7 +77,8 @@ async def diagnose(
     abstention = doubt(agreement, settings)
     content = content_of(agreement, chances if agreement.asked > 1 else {})
     if abstention:
-        content |= {"diagnosis": None, "malignancy": None}
+        resolved = content["resolved"] | {"diagnosis": None, "path": []}
+        content |= {"diagnosis": None, "malignancy": None, "resolved": resolved}
     sure = _confidence(agreement.asked)
     if agreement.asked > 1:
         likely = confidence.prediction_set(chances, settings.calibration)
@@ -132,7 +133,8 @@ def _chat(messages: list[dict[str, Any]], ask: "Ask", settings: AnswerSettings, 
 
 def _confidence(asked: int) -> dict[str, Any]:
     method = "agreement" if asked > 1 else None
-    return {"value": None, "method": method, "calibrated": False, "samples": asked, "prediction_set": None, "note": ""}
+    empty = {"value": None, "method": method, "calibrated": False, "samples": asked, "prediction_set": None}
+    return empty | {"note": confidence.note(asked, None)}
 
 
 def _answer(
