@@ -38,12 +38,14 @@ class Gap:
 
     Attributes:
         groups: group -> its estimate, every group that the metric is defined on.
+        aside: group -> why it is shown and not ranked.
         best, worst: among the known groups that are large enough; None with fewer than two of them.
         gap: best less worst (worst less best where lower is better), never negative, with its paired interval.
         even: 1 - (max - min) / max over the same groups, in [0, 1]; None where max is 0.
     """
 
     groups: Mapping[str, Estimate]
+    aside: Mapping[str, str]
     best: str | None = None
     worst: str | None = None
     gap: Estimate | None = None
@@ -84,18 +86,26 @@ def fairness(
             values = {group: drawn_values[attribute, group][row] for group in groups}
             estimates = {group: interval(cells[group], values[group], member) for group in groups}
             estimates = {group: each for group, each in estimates.items() if each.value is not None}
-            ranked = [group for group in estimates if group != UNKNOWN and _large(cells[group], member)]
-            found[attribute][metric.name] = _gap(metric.name, estimates, ranked, values)
+            reasons = {group: _aside(group, cells[group], member) for group in estimates}
+            aside = {group: reason for group, reason in reasons.items() if reason}
+            found[attribute][metric.name] = _gap(metric.name, estimates, aside, values)
     return found
 
 
-def _large(metric: Metric | Ranked, member: Members) -> bool:
-    return int(metric.applies.sum()) >= MIN_CASES and len(np.unique(member[metric.applies])) >= MIN_GROUPS
+def _aside(group: str, metric: Metric | Ranked, member: Members) -> str:
+    """Why a group is not ranked, or ""."""
+    if group == UNKNOWN:
+        return "unknown"
+    if int(metric.applies.sum()) < MIN_CASES:
+        return f"under {MIN_CASES} cases"
+    patients = len(np.unique(member[metric.applies]))
+    return f"{patients} of {MIN_GROUPS} patients" if patients < MIN_GROUPS else ""
 
 
-def _gap(name: str, estimates: Mapping[str, Estimate], ranked: Sequence[str], drawn: Mapping[str, Floats]) -> Gap:
+def _gap(name: str, estimates: Mapping[str, Estimate], aside: Mapping[str, str], drawn: Mapping[str, Floats]) -> Gap:
+    ranked = [group for group in estimates if group not in aside]
     if len(ranked) < 2:
-        return Gap(estimates)
+        return Gap(estimates, aside)
     value = {group: estimates[group].value or 0.0 for group in ranked}
     low, high = min(ranked, key=value.__getitem__), max(ranked, key=value.__getitem__)
     best, worst = (low, high) if NAMES[name].lower_is_better else (high, low)
@@ -104,7 +114,7 @@ def _gap(name: str, estimates: Mapping[str, Estimate], ranked: Sequence[str], dr
     ends = [float(end) for end in np.quantile(gaps, [0.025, 0.975])] if len(gaps) else [None, None]
     width = value[high] - value[low]
     gap = Estimate(width, ends[0], ends[1], estimates[best].n + estimates[worst].n)
-    return Gap(estimates, best, worst, gap, 1 - width / value[high] if value[high] > 0 else None)
+    return Gap(estimates, aside, best, worst, gap, 1 - width / value[high] if value[high] > 0 else None)
 
 
 def gap_summary(found: Mapping[str, Mapping[str, Gap]]) -> dict[str, dict[str, dict[str, Any]]]:

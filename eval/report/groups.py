@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from eval.cases import CaseScore
-from eval.fairness import MIN_CASES, MIN_GROUPS, Gap
-from eval.groups import ATTRIBUTES, UNKNOWN
-from eval.metrics import NAMES, build_metrics
+from eval.fairness import Gap
+from eval.groups import ATTRIBUTES
+from eval.metrics import NAMES
 from eval.report.forest import Row
 from eval.statistics.bootstrap import Estimate
 
@@ -53,20 +53,16 @@ def attributes(groups: Mapping[str, Mapping[str, Gap]], scores: Sequence[CaseSco
         groups: attribute -> metric -> its groups.
         scores: the cases that they were found on.
     """
-    applies = {metric.name: metric.applies for metric in build_metrics(scores)}
     shown = []
     for attribute, metrics in groups.items():
         names = sorted({score.about[attribute] for score in scores})
-        panels = []
-        for key in (key for key in SHOWN if key in metrics and metrics[key].groups and len(names) > 1):
-            on = [score for score, one in zip(scores, applies[key], strict=True) if one]
-            patients = {name: len({s.group for s in on if s.about[attribute] == name}) for name in names}
-            panels.append(_panel(key, metrics[key], patients))
+        keys = [key for key in SHOWN if key in metrics and metrics[key].groups and len(names) > 1]
+        panels = [_panel(key, metrics[key]) for key in keys]
         shown.append(Attribute(ATTRIBUTES[attribute], names[0] if len(names) == 1 else None, panels))
     return shown
 
 
-def _panel(key: str, found: Gap, patients: Mapping[str, int]) -> Panel:
+def _panel(key: str, found: Gap) -> Panel:
     better = "lower" if NAMES[key].lower_is_better else "higher"
     rows = [
         Row(
@@ -78,17 +74,8 @@ def _panel(key: str, found: Gap, patients: Mapping[str, int]) -> Panel:
             n=each.n,
             better=better,
             mark="worst" if group == found.worst else "best" if group == found.best else "",
-            faded=_faded(group, each.n, patients[group]),
+            faded=f"not ranked: {found.aside[group]}" if group in found.aside else "",
         )
         for group, each in found.groups.items()
     ]
     return Panel(NAMES[key].title, better, rows, found.gap, found.best, found.worst)
-
-
-def _faded(group: str, cases: int, patients: int) -> str:
-    """Why a group is shown and not ranked, or ""."""
-    if group == UNKNOWN:
-        return "not ranked: unknown"
-    if cases < MIN_CASES:
-        return f"not ranked: under {MIN_CASES} cases"
-    return f"not ranked: {patients} patients, under {MIN_GROUPS}" if patients < MIN_GROUPS else ""

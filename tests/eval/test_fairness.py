@@ -67,9 +67,11 @@ def test_small_groups_and_the_unknown_are_shown_and_not_ranked(scored):
     found = fairness(build_metrics(scores), scores, seed=0, resamples=100)["skin_type"]["accuracy"]
     assert set(found.groups) == set(counts)
     assert found.best is found.worst is found.gap is found.even is None
+    assert found.aside == {"III-IV": f"under {MIN_CASES} cases", "unknown": "unknown"}
     one = [scored("melanoma", "melanoma", about={**KNOWN, "skin_type": "V-VI"}) for _ in range(50)]  # one patient
     scores = [*cases(scored, {"I-II": 60}, {"I-II": 0.5}), *one]
-    assert fairness(build_metrics(scores), scores, seed=0, resamples=100)["skin_type"]["accuracy"].gap is None
+    found = fairness(build_metrics(scores), scores, seed=0, resamples=100)["skin_type"]["accuracy"]
+    assert found.gap is None and found.aside == {"V-VI": "1 of 10 patients"}
 
 
 def test_equal_groups_have_a_gap_whose_interval_holds_nothing_most_of_the_time(scored):
