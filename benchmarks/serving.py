@@ -95,30 +95,34 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_both(stack: ExitStack, model: str | None) -> tuple[Arm, Arm, int]:
-    """Tiny model, vLLM on the CPU, gateway; the gateway's process id comes last."""
+def start_vllm(stack: ExitStack, folder: Path, model: str | None) -> Arm:
+    """Real vLLM on the CPU with the model, or with the tiny one, built here."""
     from skin_r1.reading import messages_for
     from skin_r1.serve.engines.vllm import arguments, environment
     from skin_r1.tiny import build_tiny
 
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    model = model or str(
-        build_tiny(folder / NAME, [messages_for({"modality": "clinical", "history": None})[0]["content"]], seed=0)
-    )
-    ports = free_port(), free_port()
-    command = arguments(model, None, name=NAME, port=ports[0], cpu=True, max_model_len=1024, extra=NO_CACHES)
-    direct = Arm(f"http://127.0.0.1:{ports[0]}/v1", KEY)
-    health = f"http://127.0.0.1:{ports[0]}/health"
-    stack.enter_context(started([sys.executable, *command], health, folder / "vllm.log", environment(KEY, cpu=True)))
-    keys = folder / "keys"
+    if model is None:
+        text = messages_for({"modality": "clinical", "history": None})[0]["content"]
+        model = str(build_tiny(folder / NAME, [text], seed=0))
+    port = free_port()
+    command = arguments(model, None, name=NAME, port=port, cpu=True, max_model_len=1024, extra=NO_CACHES)
+    env = environment(KEY, cpu=True)
+    health = f"http://127.0.0.1:{port}/health"
+    stack.enter_context(started([sys.executable, *command], health, folder / "vllm.log", env))
+    return Arm(f"http://127.0.0.1:{port}/v1", KEY)
+
+
+def start_gateway(stack: ExitStack, folder: Path, direct: Arm, name: str) -> tuple[Arm, int]:
+    """The gateway before that vLLM, with a key and an audit log as in use; its process id comes second."""
+    port, keys = free_port(), folder / "keys"
     keys.write_text(f"{hashlib.sha256(KEY.encode()).hexdigest()} benchmark chat,diagnose 1000000 1000\n")
-    serve = [sys.executable, "-m", "skin_r1.cli", "serve", "--model", NAME, "--engine", direct.url]
-    serve += ["--port", str(ports[1]), "--max_waiting", "256", "--api_keys_file", str(keys)]
-    serve += ["--audit", str(folder / "audit")]
-    env = {**os.environ, "SKIN_R1_ENGINE_KEY": KEY}
-    gateway = Arm(f"http://127.0.0.1:{ports[1]}/v1", KEY)
-    ready = f"http://127.0.0.1:{ports[1]}/readyz"
-    return direct, gateway, stack.enter_context(started(serve, ready, folder / "gateway.log", env))
+    command = [sys.executable, "-m", "skin_r1.cli", "serve", "--model", name, "--engine", direct.url]
+    command += ["--port", str(port), "--max_waiting", "256", "--api_keys_file", str(keys)]
+    command += ["--audit", str(folder / "audit")]
+    env = {**os.environ, "SKIN_R1_ENGINE_KEY": direct.key}
+    ready = f"http://127.0.0.1:{port}/readyz"
+    pid = stack.enter_context(started(command, ready, folder / "gateway.log", env))
+    return Arm(f"http://127.0.0.1:{port}/v1", KEY), pid
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -127,8 +131,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument(
         "--model", help="checkpoint folder (default: the tiny model, random weights), or the id at given URLs"
     )
-    p.add_argument("--direct", help="address of a running vLLM up to /v1")
-    p.add_argument("--gateway", help="address of a running gateway before it, up to /v1")
+    p.add_argument("--direct", help="address of a running vLLM up to /v1 (default: started here)")
+    p.add_argument("--gateway", help="address of a running gateway before it, up to /v1 (default: started here)")
     p.add_argument("--gateway_pid", type=int, help="process whose memory the soak watches, with --gateway")
     p.add_argument("--blocks", type=int, default=10, help="of each arm; 0: no comparison")
     p.add_argument("--requests", type=int, default=64, help="in a block")
@@ -138,13 +142,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument("--clients", type=int, default=64, help="of the soak")
     options = p.parse_args(argv)
     with ExitStack() as stack:
-        if options.direct and options.gateway:
-            direct = Arm(options.direct.rstrip("/"), os.environ.get("BENCH_DIRECT_KEY", ""))
-            gateway = Arm(options.gateway.rstrip("/"), os.environ.get("BENCH_GATEWAY_KEY", ""))
-            name, pid = options.model, options.gateway_pid
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        if options.direct:
+            direct, name = Arm(options.direct.rstrip("/"), os.environ.get("BENCH_DIRECT_KEY", "")), options.model
         else:
-            direct, gateway, pid = start_both(stack, options.model)
-            name = NAME
+            direct, name = start_vllm(stack, folder, options.model), NAME
+        if options.gateway:
+            gateway, pid = (
+                Arm(options.gateway.rstrip("/"), os.environ.get("BENCH_GATEWAY_KEY", "")),
+                options.gateway_pid,
+            )
+        else:
+            gateway, pid = start_gateway(stack, folder, direct, name)
         number = options.requests * max(1, options.blocks)
         bodies = [request_body(seed, name, options.max_tokens) for seed in range(number)]
         for arm in (direct, gateway):  # warm: compiled kernels, opened connections
