@@ -36,6 +36,7 @@ COMMANDS = {
     "eval export": ("eval.integrations.export", "predictions -> a dataset with a card, in a folder or on the Hub"),
     "eval import": ("eval.integrations.collect", "an inspect_ai log or an exported dataset -> predictions.jsonl"),
     "serve": ("skin_r1.serve.main", "serve a model: chat, diagnose and a page"),
+    "audit verify": ("skin_r1.serve.audit.command", "is the server's log as it wrote it?"),
     "doctor": ("skin_r1.doctor", "versions, hardware, what is missing and how to get it"),
 }
 

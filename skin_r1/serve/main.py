@@ -4,20 +4,25 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from skin_r1.errors import UserError, problem
 
 if TYPE_CHECKING:
-    from skin_r1.serve.engines.engine import Engine
+    from fastapi import FastAPI
 
-ABOUT = """Serve a model: POST /v1/chat/completions, POST /v1/diagnose, GET /v1/models, /healthz, /readyz, and a page at /.
+    from skin_r1.serve.engines.engine import Engine
+    from skin_r1.serve.guard.keys import Keys
+
+ABOUT = """Serve a model: POST /v1/chat/completions, /v1/diagnose; GET /v1/models, /healthz, /readyz, /metrics; a page at /.
 Keys come from SKIN_R1_API_KEYS (comma-separated) or --api_keys_file; without a key it binds to this machine only.
 Research use only: not a medical device.
 
 Example: skin-r1 serve --model runs/demo/grpo
 Example: skin-r1 serve --model runs/demo/grpo --engine vllm --port 8000
-Example: skin-r1 serve --model my-model --engine http://127.0.0.1:9000/v1   (its key: SKIN_R1_ENGINE_KEY)"""
+Example: skin-r1 serve --config recipes/qwen2_5_vl_7b/serve.yaml --dry_run true      (prints the vLLM command)
+Example: skin-r1 serve --model my-model --engine http://127.0.0.1:9000/v1 http://127.0.0.1:9001/v1
+Example: skin-r1 serve --new_key ward-3 >> keys.txt      (the key itself is shown once, on the terminal)"""
 
 
 @dataclass
@@ -25,21 +30,45 @@ class ServeRecipe:
     """Keys of `recipes/*/serve.yaml`."""
 
     model: str = field(default="runs/demo/grpo", metadata={"help": "checkpoint folder, hub id, or the id at a URL"})
-    adapter: str | None = field(default=None, metadata={"help": "LoRA folder, loaded beside the model"})
-    engine: str = field(
-        default="transformers", metadata={"help": "transformers, vllm, or the http(s) URL of a server"}
+    adapter: list[str] = field(
+        default_factory=list, metadata={"help": "LoRA folder, or NAME=FOLDER as often as wanted"}
+    )
+    engine: list[str] = field(
+        default_factory=lambda: ["transformers"],
+        metadata={"help": "transformers, vllm, or the http(s) URLs of servers of one model (key: SKIN_R1_ENGINE_KEY)"},
     )
     name: str | None = field(default=None, metadata={"help": "id to serve under (default: the folder's name)"})
     host: str = field(default="127.0.0.1", metadata={"help": "address to bind to"})
     port: int = field(default=8000, metadata={"help": "port to bind to"})
-    api_keys_file: str | None = field(default=None, metadata={"help": "file of SHA-256 hashes of keys, one a line"})
-    audit: str | None = field(
-        default="runs/serve/audit.jsonl", metadata={"help": "hash-chained log without content; none to switch it off"}
+    forwarded_allow_ips: str = field(
+        default="", metadata={"help": "addresses of your proxies, comma-separated: their X-Forwarded-For is believed"}
     )
+    dry_run: bool = field(default=False, metadata={"help": "print the command of vLLM and end"})
+    api_keys_file: str | None = field(default=None, metadata={"help": "file of keys; read anew on SIGHUP"})
+    openapi: bool = field(default=False, metadata={"help": "print the OpenAPI document and end"})
+    new_key: str | None = field(default=None, metadata={"help": "print a line of a keys file for this name, and end"})
+    audit: str | None = field(
+        default="runs/serve/audit", metadata={"help": "folder of the hash-chained log; none to switch it off"}
+    )
+    audit_days: int | None = field(default=None, metadata={"help": "delete segments of the log older than this"})
+    store_content: bool = field(
+        default=False, metadata={"help": "keep questions and answers (no pictures) in the log"}
+    )
+    samples: int = field(
+        default=5, metadata={"help": "answers asked for a case, 1 to 16; their agreement is the confidence"}
+    )
+    sample_temperature: float = field(default=0.7, metadata={"help": "temperature of the sampled answers"})
+    agreement_threshold: float = field(
+        default=0.5, metadata={"help": "least share that must agree, else the server abstains"}
+    )
+    calibration: str | None = field(default=None, metadata={"help": "file of `skin-r1 eval score --validation`"})
     max_new_tokens: int = field(default=1024, metadata={"help": "longest answer"})
-    max_waiting: int = field(default=16, metadata={"help": "requests at work or waiting before 429"})
+    max_waiting: int = field(default=64, metadata={"help": "requests at work or waiting before 429"})
     max_image_mib: int = field(default=10, metadata={"help": "largest picture file, MiB"})
+    max_request_mib: int = field(default=24, metadata={"help": "largest request, MiB"})
     max_megapixels: int = field(default=40, metadata={"help": "largest picture, million pixels"})
+    decoders: int = field(default=2, metadata={"help": "processes that decode pictures"})
+    drain_seconds: int = field(default=60, metadata={"help": "how long requests at work may go on after SIGTERM"})
     max_model_len: int = field(default=4096, metadata={"help": "vLLM: prompt and answer together, in tokens"})
     vllm_args: str = field(default="", metadata={"help": "vLLM: more flags, in quotes"})
 
@@ -50,21 +79,35 @@ def make_engine(recipe: ServeRecipe) -> "Engine":
     Raises:
         UserError: no such engine or model, or vLLM is not installed.
     """
-    from skin_r1.serve.engines.engine import TransformersEngine, served_name
+    from skin_r1.serve.engines.local import TransformersEngine
     from skin_r1.serve.engines.remote import UrlEngine
+    from skin_r1.serve.engines.replicas import ReplicaEngine
     from skin_r1.serve.engines.vllm import VllmEngine
+    from skin_r1.serve.engines.weights import named_adapters, served_name
 
-    name = recipe.name or served_name(recipe.model, recipe.adapter)
-    if recipe.engine.startswith(("http://", "https://")):
-        return UrlEngine(recipe.name or recipe.model, recipe.engine, os.environ.get("SKIN_R1_ENGINE_KEY"))
-    if recipe.engine not in ("transformers", "vllm"):
-        allowed = ("transformers", "vllm", "http://HOST:PORT/v1")
-        raise problem("no such engine", column="engine", found=recipe.engine, allowed=allowed)
-    for folder in filter(None, (recipe.model, recipe.adapter)):
+    kinds = _listed(recipe.engine)
+    if all(kind.startswith(("http://", "https://")) for kind in kinds):
+        key = os.environ.get("SKIN_R1_ENGINE_KEY")
+        servers = [UrlEngine(recipe.name or recipe.model, url, key) for url in kinds]
+        if len(servers) > 1:
+            return ReplicaEngine(servers)
+        return servers[0]
+    if len(kinds) != 1 or kinds[0] not in ("transformers", "vllm"):
+        allowed = ("transformers", "vllm", "http://HOST:PORT/v1 [http://HOST:PORT/v1 ...]")
+        raise problem("no such engine", column="engine", found=" ".join(kinds), allowed=allowed)
+    adapters = named_adapters(_listed(recipe.adapter))
+    folders = adapters.values() if isinstance(adapters, dict) else filter(None, [adapters])
+    for folder in (recipe.model, *folders):
         _check_checkpoint(Path(folder))
-    if recipe.engine == "vllm":
-        return VllmEngine(name, recipe.model, recipe.adapter, recipe.max_model_len, recipe.vllm_args)
-    return TransformersEngine(name, recipe.model, recipe.adapter)
+    name = recipe.name or served_name(recipe.model, adapters if isinstance(adapters, str) else None)
+    if kinds[0] == "vllm":
+        return VllmEngine(name, recipe.model, adapters, recipe.max_model_len, recipe.vllm_args)
+    return TransformersEngine(name, recipe.model, adapters)
+
+
+def _listed(given: str | list[str]) -> list[str]:
+    """A recipe may give one value without the brackets of a list."""
+    return [given] if isinstance(given, str) else list(given)
 
 
 def _check_checkpoint(folder: Path) -> None:
@@ -80,6 +123,36 @@ def _check_checkpoint(folder: Path) -> None:
     )
 
 
+def make_app(recipe: ServeRecipe, keys: "Keys") -> "FastAPI":
+    """The application that the recipe describes.
+
+    Raises:
+        UserError: a value is wrong, a file is missing, or another process writes the audit log.
+    """
+    from skin_r1.serve.answer.confidence import read_calibration
+    from skin_r1.serve.answer.settings import AnswerSettings
+    from skin_r1.serve.app import create_app
+    from skin_r1.serve.audit.log import Audit
+    from skin_r1.serve.gateway import Settings
+    from skin_r1.serve.intake.decoder import Decoder
+    from skin_r1.serve.intake.picture import ImageLimits
+
+    engine = make_engine(recipe)
+    limits = ImageLimits(max_bytes=recipe.max_image_mib * 2**20, max_pixels=recipe.max_megapixels * 10**6)
+    answer = AnswerSettings(
+        samples=recipe.samples,
+        temperature=recipe.sample_temperature,
+        agreement_threshold=recipe.agreement_threshold,
+        max_new_tokens=recipe.max_new_tokens,
+        calibration=read_calibration(Path(recipe.calibration), engine.name) if recipe.calibration else None,
+    )
+    settings = Settings(limits, answer, recipe.max_waiting, recipe.max_request_mib * 2**20)
+    decoder = Decoder(limits, recipe.decoders)
+    with_audit = recipe.audit and recipe.audit != "none"
+    audit = Audit(Path(str(recipe.audit)), recipe.audit_days, recipe.store_content) if with_audit else None
+    return create_app(engine, settings, keys, audit, decoder)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until stopped; returns 0."""
     from skin_r1.recipe import read_recipe
@@ -88,31 +161,72 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         import uvicorn
 
-        from skin_r1.serve.app import Settings, create_app
-        from skin_r1.serve.guard.access import load_keys
+        from skin_r1.serve.guard.connection import Connection
+        from skin_r1.serve.guard.keys import Keys
+        from skin_r1.serve.operation.logs import CONFIG
     except ImportError as error:
         raise UserError(f'serving needs more packages ({error.name}): pip install -e ".[serve]"') from error
-    from skin_r1.serve.intake.picture import ImageLimits
-
-    settings = Settings(
-        keys=load_keys(recipe.host, recipe.api_keys_file),
-        audit=Path(recipe.audit) if recipe.audit and recipe.audit != "none" else None,
-        max_new_tokens=recipe.max_new_tokens,
-        max_waiting=recipe.max_waiting,
-        limits=ImageLimits(max_bytes=recipe.max_image_mib * 2**20, max_pixels=recipe.max_megapixels * 10**6),
-    )
-    app = create_app(make_engine(recipe), settings)
+    if recipe.new_key is not None:
+        return _print_key(recipe.new_key)
+    if recipe.dry_run:
+        return _print_command(recipe)
+    if recipe.openapi:
+        return _print_openapi(recipe)
+    keys = Keys(recipe.host, recipe.api_keys_file)
+    app = make_app(recipe, keys)
     shown = f"[{recipe.host}]" if ":" in recipe.host else recipe.host
-    print(f"Serving {recipe.model} with {recipe.engine} on http://{shown}:{recipe.port}/  (ready when /readyz is 200)")
+    engine = " ".join(_listed(recipe.engine))
+    print(f"Serving {recipe.model} with {engine} on http://{shown}:{recipe.port}/  (ready when /readyz is 200)")
     print("Research use only: not a medical device.", flush=True)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app, host=recipe.host, port=recipe.port, log_level="warning", server_header=False, proxy_headers=False
-        )
-    )
+    options: dict[str, Any] = {
+        "log_config": CONFIG,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+    }
+    options |= {
+        "http": Connection,
+        "ws": "none",
+        "limit_concurrency": 512,
+        "timeout_graceful_shutdown": recipe.drain_seconds,
+        "backlog": 512,
+    }
+    server = uvicorn.Server(uvicorn.Config(app, host=recipe.host, port=recipe.port, **options))
     server.run()
     if not server.started:  # uvicorn has said why, for example that the port is taken
         raise problem("the server could not start", column="port", found=recipe.port, next_step="give another --port")
+    return 0
+
+
+def _print_key(name: str) -> int:
+    """The line for the file goes to stdout, the key to the terminal."""
+    import sys
+
+    from skin_r1.serve.guard.keys import new_key
+
+    key, line = new_key(name)
+    print(f"the key, shown once: {key}", file=sys.stderr)
+    print(line)
+    return 0
+
+
+def _print_openapi(recipe: ServeRecipe) -> int:
+    import json
+
+    from skin_r1 import __version__
+    from skin_r1.serve.openapi import document
+
+    print(json.dumps(document(__version__, make_engine(recipe).names), indent=1))
+    return 0
+
+
+def _print_command(recipe: ServeRecipe) -> int:
+    from skin_r1.serve.engines.vllm import VllmEngine
+
+    engine = make_engine(recipe)
+    if not isinstance(engine, VllmEngine):
+        raise problem("only vLLM has a command to print", column="engine", found=recipe.engine, allowed="vllm")
+    print(engine.command)
     return 0
 
 

@@ -7,7 +7,7 @@ import pytest
 from openai import OpenAI
 from serving import served, skin_picture
 
-from skin_r1.serve.audit.chain import verify
+from skin_r1.serve.audit.verify import segments, verify
 
 KEY = "a-long-enough-key"
 AUTH = {"Authorization": f"Bearer {KEY}"}
@@ -17,7 +17,8 @@ NAME = "tiny-model"
 @pytest.fixture(scope="module")
 def server(tiny, tmp_path_factory):
     folder = tmp_path_factory.mktemp("gateway")
-    arguments = ["--model", tiny, "--max_new_tokens", "24", "--audit", folder / "audit.jsonl", "--max_image_mib", "1"]
+    arguments = ["--model", tiny, "--max_new_tokens", "24", "--audit", folder / "audit", "--max_image_mib", "1"]
+    arguments += ["--max_request_mib", "2", "--samples", "2"]
     with served(folder, *arguments, env={"SKIN_R1_API_KEYS": f"other,{KEY}"}) as (client, process):
         yield client, process, folder
 
@@ -48,7 +49,7 @@ def test_health_and_models(client):
 
 
 @pytest.mark.parametrize(
-    "path", ["/docs", "/openapi.json", "/metrics", "/v1/completions", "/../setup.cfg", "/audit.py"]
+    "path", ["/docs", "/openapi.json", "/v1/completions", "/pause", "/../setup.cfg", "/audit.py"]
 )
 def test_everything_else_is_404(client, path):
     assert client.get(path, headers=AUTH).status_code == 404
@@ -101,7 +102,7 @@ def test_requests_are_clamped(client):
         ({"messages": part_of("data:image/png;base64,AAAA")}, (415, "not_an_image")),
         ({"messages": part_of("data:image/png;base64,AAAA") * 5}, (400, "too_many_images")),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:60],
 )
 def test_chat_requests_that_are_refused(client, fields, expected):
     assert code(client.post("/v1/chat/completions", json=chat(**fields), headers=AUTH)) == expected
@@ -109,7 +110,7 @@ def test_chat_requests_that_are_refused(client, fields, expected):
 
 def test_a_body_that_is_not_json(client):
     answer = client.post("/v1/chat/completions", content=b"{" * 1000, headers=AUTH)
-    assert code(answer) == (400, "invalid_request")
+    assert code(answer) == (400, "too_complex")
 
 
 def test_an_endless_body_is_cut_off_while_it_arrives(client):
@@ -137,13 +138,13 @@ def test_an_endless_body_is_cut_off_while_it_arrives(client):
         ({"files": {"image": b"GIF89a"}}, (415, "not_an_image")),
         ({"files": {"image": skin_picture()[:700]}}, (422, "damaged_image")),
         ({"files": {"other": skin_picture()}}, (400, "invalid_request")),
-        ({"files": [("image", skin_picture()), ("image", skin_picture())]}, (400, "invalid_form")),
+        ({"files": [("image", skin_picture())] * 5}, (400, "invalid_form")),
         ({"files": {"image": skin_picture()}, "data": {"modality": "x-ray"}}, (400, "invalid_request")),
         ({"files": {"image": skin_picture()}, "data": {"url": "http://a"}}, (400, "invalid_request")),
-        ({"files": {"image": skin_picture()}, "data": {"history": "x" * 3000}}, (400, "text_too_long")),
+        ({"files": {"image": skin_picture()}, "data": {"history": "x" * 3000}}, (400, "invalid_request")),
         ({"data": {"image": "text"}}, (415, "not_a_form")),
     ],
-    ids=["empty", "gif", "cut", "field", "two", "modality", "url", "history", "urlencoded"],
+    ids=["empty", "gif", "cut", "field", "five", "modality", "url", "history", "urlencoded"],
 )
 def test_forms_that_are_refused(client, request_, expected):
     assert code(client.post("/v1/diagnose", headers=AUTH, **request_)) == expected
@@ -158,7 +159,7 @@ def test_what_does_not_parse_abstains_and_still_warns(client):
     assert "no readable answer" in answer["reason"]
     assert answer["findings"] == answer["differential"] == [] and answer["diagnosis"] is None
     assert answer["triage"]["level"] == "urgent"
-    assert {flag["rule"] for flag in answer["triage"]["flags"]} == {"changing-lesion", "no-answer"}
+    assert {flag["rule"] for flag in answer["triage"]["flags"]} >= {"changing-lesion", "no-answer"}
     assert "Research use only" in answer["disclaimer"]
     assert {"model", "ontology", "prompt", "torch", "skin-r1"} <= set(answer["versions"])
 
@@ -176,12 +177,44 @@ def test_the_page_and_its_headers(client):
 
 
 def test_the_audit_has_no_content_and_is_whole(client, server):
-    client.post("/v1/diagnose", files={"image": skin_picture()}, data={"history": "secret words"}, headers=AUTH)
-    file = server[2] / "audit.jsonl"
+    form = {"history": "secret words"}
+    answer = client.post("/v1/diagnose", files={"image": skin_picture()}, data=form, headers=AUTH)
+    folder = server[2] / "audit"
+    (file,) = segments(folder)
     lines = [json.loads(line) for line in file.read_text().splitlines()]
-    assert verify(file)[0] == len(lines)
-    assert lines[-1]["route"] == "/v1/diagnose" and lines[-1]["status"] == 200 and lines[-1]["abstained"]
+    assert verify(folder).lines == len(lines)
+    begun, ended = (next(line for line in reversed(lines) if line["event"] == event) for event in ("begin", "end"))
+    assert begun["route"] == "/v1/diagnose" and begun["request"] == ended["request"] == answer.json()["id"]
+    assert ended["status"] == 200 and ended["abstained"] and len(ended["pictures"]) == 1
     assert "secret" not in file.read_text() and KEY not in file.read_text()
+
+
+def test_the_figures_count_requests_and_hold_no_content(client):
+    client.post("/v1/diagnose", files={"image": b"GIF89a"}, headers=AUTH)
+    assert code(client.get("/metrics")) == (401, "invalid_api_key")
+    text = client.get("/metrics", headers=AUTH).text
+    assert 'skin_r1_requests_total{route="/v1/diagnose",status="415"}' in text
+    assert 'skin_r1_refused_total{code="not_an_image"}' in text and KEY not in text
+
+
+def test_an_answer_can_be_followed_as_it_is_made(client):
+    data = {"stream": "true", "history": "it bleeds"}
+    with client.stream("POST", "/v1/diagnose", files={"image": skin_picture()}, data=data, headers=AUTH) as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        lines = [line.removeprefix("data: ") for line in response.iter_lines() if line]
+    assert lines[-1] == "[DONE]"
+    events = [json.loads(line) for line in lines[:-1]]
+    kinds = [event["type"] for event in events]
+    assert kinds[0] == "quality" and kinds[-1] == "answer" and {"token", "restart"} <= set(kinds)
+    assert events[-1]["answer"]["reason_code"] == "unreadable"
+    assert events[-1]["answer"]["triage"]["level"] == "urgent"
+
+
+def test_another_keys_case_is_not_found(client):
+    for key in (KEY, "other"):
+        form = {"case": "0" * 32, "question": "what is it?"}
+        answer = client.post("/v1/diagnose", files={"x": b""}, data=form, headers={"Authorization": f"Bearer {key}"})
+        assert answer.status_code in (400, 404)
 
 
 def test_without_a_key_only_localhost_is_answered(tiny, tmp_path):

@@ -51,7 +51,10 @@ class Engine(Protocol):
 
     name: str
     names: tuple[str, ...]
-    constrained: bool
+
+    @property
+    def constrained(self) -> bool:
+        """See above."""
 
     async def start(self) -> None:
         """Begin to get ready; returns soon."""
