@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
 from typing import Any
 
 import aiohttp
@@ -31,7 +31,7 @@ class UrlEngine:
             name: the model's id at that server, or several, the default first.
             base_url: its address up to and including `/v1`.
             api_key: sent as a bearer token.
-            patience: seconds without a byte until a request is given up with 504.
+            patience: seconds without a byte until a request is given up with 504; without a stream that is the whole answer.
         """
         self.names = (name,) if isinstance(name, str) else tuple(name)
         self.name = self.names[0]
@@ -39,7 +39,7 @@ class UrlEngine:
         self.at_work = 0
         self.base_url = base_url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._patience = patience
+        self.patience = patience
         self._session: aiohttp.ClientSession | None = None
         self._answered = False
         self._first = asyncio.Lock()
@@ -49,8 +49,7 @@ class UrlEngine:
         # No limit: the gateway has one. Connections are given up before vLLM closes them (after 5 s of silence), or a
         # request could meet one that is just being closed. trust_env stays off: no proxy may see the pictures.
         pool = aiohttp.TCPConnector(limit=0, keepalive_timeout=3.0)
-        wait = aiohttp.ClientTimeout(total=None, sock_connect=5.0, sock_read=self._patience)
-        self._session = aiohttp.ClientSession(connector=pool, timeout=wait, headers=self._headers)
+        self._session = aiohttp.ClientSession(connector=pool, headers=self._headers)
 
     async def stop(self) -> None:
         """Close the connections."""
@@ -104,12 +103,16 @@ class UrlEngine:
             body["response_format"] = structural_tag(chat.schema, chat.max_tokens)
         return body | ({"stream_options": {"include_usage": True}} if stream else {})
 
+    def _ask(self, body: Mapping[str, Any]) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """POST; a redirect is not followed."""
+        wait = aiohttp.ClientTimeout(total=None, sock_connect=5.0, sock_read=self.patience)
+        url = f"{self.base_url}/chat/completions"
+        return self._open().post(url, json=body, timeout=wait, allow_redirects=False)
+
     async def _post(self, body: Mapping[str, Any]) -> Any:
         """One request, one JSON answer."""
         with self._asking():
-            async with self._open().post(
-                f"{self.base_url}/chat/completions", json=body, allow_redirects=False
-            ) as response:
+            async with self._ask(body) as response:
                 if response.status != 200:
                     raise _engine_error(response.status, await response.read())
                 return await response.json()
@@ -152,9 +155,7 @@ class UrlEngine:
         """
         splitter, rest, done = Splitter(), b"", False
         with self._asking():
-            async with self._open().post(
-                f"{self.base_url}/chat/completions", json=self._body(chat, stream=True), allow_redirects=False
-            ) as response:
+            async with self._ask(self._body(chat, stream=True)) as response:
                 if response.status != 200:
                     raise _engine_error(response.status, await response.read())
                 async for data in response.content.iter_any():
@@ -195,7 +196,8 @@ class UrlEngine:
             if not tokens:
                 raise Refused(400, "engine_refused", "the engine gives no log-probabilities of a prompt")
             read.append([(key, value["logprob"]) for each in tokens[1:] for key, value in each.items()])
-        shared = next(i for i, column in enumerate(zip(*read, strict=False)) if len({key for key, _ in column}) > 1)
+        columns = enumerate(zip(*read, strict=False))
+        shared = next((i for i, column in columns if len({key for key, _ in column}) > 1), min(map(len, read)))
         return [sum(value for _, value in tokens[shared:]) for tokens in read]
 
 

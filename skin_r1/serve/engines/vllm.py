@@ -146,11 +146,12 @@ class VllmEngine(UrlEngine):
         self._keeper = asyncio.create_task(self._keep())
 
     async def _keep(self) -> None:
-        well: float | None = None  # since when it last was, in the present life; None before it came up
+        well: float | None = None  # when it last was, in the present life; None until it has come up
+        life = self._child.life
         while True:
             await asyncio.sleep(CHECK_SECONDS)
-            if self._asked_of != self._child.life:
-                well = None
+            if life != self._child.life:
+                life, well = self._child.life, None
             if await self.ready() is None:
                 well = time.monotonic()
             elif well is not None and time.monotonic() - well > HUNG_SECONDS:
