@@ -35,12 +35,12 @@ RED_OVER_GREEN: Final = 1.03
 """Blood and melanin both take more green than red out of the light (Anderson and Parrish, J Invest Dermatol
 1981;77:13-19), so skin of every type is redder than it is green, also under a bluish lamp. Blue is not looked at."""
 RED_REFUSED: Final = 0.06
-"""Share of such pixels. The palest of 9,212 real pictures (a gray dermoscopic one) has 0.06; grass, sea and paper have 0."""
+"""Share of such pixels. One of 9,212 real pictures (gray, dermoscopic) has less; grass, sea and paper have 0."""
 RED_WARNED: Final = 0.30
 ONE_COLOR: Final = 0.12
 """Share of the commonest exact color: a drawn picture has one, a photograph's noise spreads it. HAM10000: at most 0.06."""
 NOISE_ABOVE: Final = 1.15
-"""Sharpness of noise and of small print; 0.1% of PAD-UFES-20 lie above."""
+"""Sharpness of noise and of small print; one of 9,212 real pictures lies above."""
 MIN_SEEN: Final = 0.05
 """Share of pixels neither black nor white below which colors say nothing; the light is refused then."""
 
