@@ -20,7 +20,7 @@ Research use only: not a medical device.
 
 Example: skin-r1 serve --model runs/demo/grpo
 Example: skin-r1 serve --model runs/demo/grpo --engine vllm --port 8000
-Example: skin-r1 serve --config recipes/qwen2_5_vl_7b/serve.yaml --dry_run true      (prints the vLLM command)
+Example: skin-r1 serve --config recipes/qwen2_5_vl_7b/serve.yaml --dry-run      (prints the vLLM command)
 Example: skin-r1 serve --model my-model --engine http://127.0.0.1:9000/v1 http://127.0.0.1:9001/v1
 Example: skin-r1 serve --new_key ward-3 >> keys.txt      (the key itself is shown once, on the terminal)"""
 
