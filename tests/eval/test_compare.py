@@ -107,3 +107,32 @@ def test_only_patients_in_whom_the_models_differ_count(scored, tmp_path):
 def test_a_single_resample_is_printed(folders, capsys):
     assert run_main(compare.main, [*map(str, folders), "--bootstrap", "1"]) == 0
     assert "Accuracy" in capsys.readouterr().out
+
+
+def test_a_large_difference_is_found_among_all_metrics(scored, tmp_path, capsys):
+    for name, right in (("a", 60), ("b", 110)):
+        (tmp_path / name).mkdir()
+        scores = [
+            scored(
+                "melanoma",
+                said := "melanoma" if i < right else "psoriasis",
+                **{"case_id": f"c{i}", "group": f"g{i}"},
+                label_scores={"melanoma": -0.1 if said == "melanoma" else -2.4, "psoriasis": -2.4 + i / 100},
+            )
+            for i in range(120)
+        ]
+        write_scores(tmp_path / name / "scores.jsonl", scores)
+    folders = [str(tmp_path / name) for name in ("a", "b")]
+    assert run_main(compare.main, folders) == 0
+    said = capsys.readouterr().out
+    assert next(line for line in said.splitlines() if "Accuracy (top-1)" in line).endswith("*")
+    assert "no p (Holm)" not in said
+    assert run_main(compare.main, [*folders, "--bootstrap", "200"]) == 0
+    assert "no p (Holm) can be below" in capsys.readouterr().out
+
+
+def test_metrics_settled_on_before_are_corrected_for_alone(folders, capsys):
+    found = compare.compare(*folders, metrics=["accuracy"])["metrics"]
+    assert set(found) == {"accuracy"} and found["accuracy"]["p"] == found["accuracy"]["p_holm"]
+    assert run_main(compare.main, [*map(str, folders), "--metrics", "acuracy"]) == 2
+    assert "did you mean: accuracy" in capsys.readouterr().err
