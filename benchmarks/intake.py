@@ -27,9 +27,10 @@ from PIL import Image, ImageOps
 
 from data_prep.images.find import index_images
 from data_prep.images.phash import perceptual_hash
-from data_prep.images.pixels import read_picture, shrink
+from data_prep.images.pixels import read_picture
 from data_prep.images.prepare import Bad, Task, encode, prepare
-from data_prep.images.quality import SIDE, assess
+from data_prep.images.quality import assess
+from skin_r1.photo import SIDE, shrink
 
 SIZES = ((600, 450), (1024, 1024), (3000, 2000), (200, 150))
 MAX_SIDE = 256

@@ -19,8 +19,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFilter
 
 from data_prep.images.find import index_images
-from data_prep.images.pixels import read_picture, shrink
-from data_prep.images.quality import BACKGROUND, FLAGS, SIDE, assess, flags
+from data_prep.images.pixels import read_picture
+from data_prep.images.quality import FLAGS, assess, flags
+from skin_r1.photo import BACKGROUND, SIDE, shrink
 
 Damage = Callable[[Image.Image], Image.Image]
 

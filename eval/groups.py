@@ -1,6 +1,6 @@
 """The groups of patients that figures are shown by: skin type, sex, age, site, modality and dataset.
 
-Sex, age and site stand in the history that the adapters compose (`data_prep.adapters.history`); they are read back from
+Sex, age and site stand in the history that the adapters compose (`skin_r1.history`); they are read back from
 there. Unknown is a group of its own, since leaving it out would hide most of the cases of many datasets.
 """
 

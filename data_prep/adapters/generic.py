@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import yaml
 
-from data_prep.adapters.history import history_text
 from data_prep.adapters.isic import choice
 from data_prep.images.find import MASK_ENDINGS, SUFFIXES
 from data_prep.raw import CONFIRMED, Listing, MaskKind, Raw
 from data_prep.table import Row, read_table
 from skin_r1.concepts import concept_slug, load_concepts
 from skin_r1.errors import UserError, problem
+from skin_r1.history import history_text
 from skin_r1.ontology import load_ontology, resolve
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.adapters.history import history_text
 from data_prep.adapters.isic import UNKNOWN, choice
 from data_prep.raw import Confirmed, Listing, MaskKind, Raw
 from data_prep.table import find_file, read_table
+from skin_r1.history import history_text
 
 if TYPE_CHECKING:
     from skin_r1.case import Modality

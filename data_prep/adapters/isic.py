@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from data_prep.adapters.history import history_text
 from data_prep.raw import Confirmed
 from data_prep.table import Row, checked_unique, find_files, read_table
 from skin_r1.errors import UserError, problem
+from skin_r1.history import history_text
 
 if TYPE_CHECKING:
     from skin_r1.case import Modality

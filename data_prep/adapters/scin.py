@@ -15,11 +15,11 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.adapters.history import history_text
 from data_prep.adapters.isic import choice
 from data_prep.raw import Listing, MaskKind, Raw
 from data_prep.table import Row, find_file, read_table
 from skin_r1.concepts import concept_codes
+from skin_r1.history import history_text
 
 if TYPE_CHECKING:
     from skin_r1.case import Modality

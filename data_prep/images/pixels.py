@@ -16,14 +16,14 @@ What is decided here, where formats leave room:
 import hashlib
 import io
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from data_prep.images.coded import PNG_START, coded_jpeg, coded_png
+from skin_r1.srgb import to_srgb
 
 FORMATS: Final = ("JPEG", "PNG", "BMP", "DIB", "TIFF", "WEBP", "GIF")
 """What a file may hold whatever its suffix says (JPEG brings MPO): a PostScript file named .jpg starts no interpreter."""
@@ -95,24 +95,6 @@ def read_picture(path: Path, side: int | None = None) -> Picture:
     return _picture(image, full if drafted else image.size, coded, drafted)
 
 
-def shrink(image: Image.Image, side: int, size: tuple[int, int] | None = None) -> Image.Image:
-    """Reduce to a longest side of at most `side` pixels; the image itself where it fits.
-
-    Bicubic with the wider window of antialiasing: within 47 dB of Lanczos, in two thirds of its time.
-
-    Args:
-        image: the picture.
-        side: pixels.
-        size: of the original, for the exact proportions, where `image` is a reduced copy.
-    """
-    width, height = size or image.size
-    if max(width, height) <= side:
-        return image
-    scale = side / max(width, height)
-    target = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return image if target == image.size else image.resize(target, Image.Resampling.BICUBIC, reducing_gap=2.0)
-
-
 def _picture(image: ImageFile.ImageFile, size: tuple[int, int], coded: bytes | None, drafted: bool) -> Picture:
     turn = UPRIGHT.get(_orientation(image))
     plain = _opaque(image)
@@ -120,7 +102,7 @@ def _picture(image: ImageFile.ImageFile, size: tuple[int, int], coded: bytes | N
         plain = plain.transpose(turn)
         size = size[::-1] if turn in SIDEWAYS else size
     profile = image.info.get("icc_profile")
-    upright = _to_srgb(plain, profile) if profile else plain
+    upright = to_srgb(plain, profile) if profile else plain
     if coded is not None and image.format in JPEGS:
         content = b"%d" % (turn or 0) + coded
     else:
@@ -164,21 +146,3 @@ def _opaque(image: Image.Image) -> Image.Image:
             return layered.convert("RGB")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), layered).convert("RGB")
     return image.convert("RGB")
-
-
-def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """The image itself where its profile is sRGB already, does not fit its mode or cannot be read."""
-    transform = _transform(profile, image.mode)
-    return image if transform is None else ImageCms.applyTransform(image, transform) or image
-
-
-@lru_cache(maxsize=16)
-def _transform(profile: bytes, mode: str) -> Any:
-    try:
-        given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        name = ImageCms.getProfileDescription(given).lower()
-        if "srgb" in name and "linear" not in name:
-            return None
-        return ImageCms.buildTransform(given, ImageCms.createProfile("sRGB"), mode, "RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return None

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from data_prep.images.phash import perceptual_hash
-from data_prep.images.pixels import Picture, read_picture, shrink
-from data_prep.images.quality import SIDE, Quality, assess
+from data_prep.images.pixels import Picture, read_picture
+from data_prep.images.quality import Quality, assess
 from data_prep.raw import MaskKind
+from skin_r1.photo import SIDE, shrink
 
 if TYPE_CHECKING:
     from skin_r1.lesion.measure import Measurement

@@ -1,6 +1,9 @@
 """The one way in which the server says no."""
 
-from fastapi.responses import JSONResponse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastapi.responses import JSONResponse
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 # After these the rest of a body is still on its way: it is not taken in only to be dropped.
@@ -21,12 +24,14 @@ class Refused(Exception):
         super().__init__(message)
         self.status, self.code, self.message, self.retry_after = status, code, message, retry_after
 
-    def response(self, close: bool = False) -> JSONResponse:
+    def response(self, close: bool = False) -> "JSONResponse":
         """OpenAI's error shape.
 
         Args:
             close: end the connection, because what follows on it cannot be trusted.
         """
+        from fastapi.responses import JSONResponse  # late: the worker that decodes pictures needs no fastapi
+
         kind = _TYPES.get(self.status, "server_error" if self.status >= 500 else "invalid_request_error")
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         if close or self.status in _CLOSING:

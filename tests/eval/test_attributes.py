@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.adapters.history import age_band, history_text
 from eval.groups import ATTRIBUTES, attributes
+from skin_r1.history import age_band, history_text
 
 ROW = {"history": None, "skin_type": None, "modality": "clinical", "dataset": "squares"}
 

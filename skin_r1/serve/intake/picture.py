@@ -80,22 +80,3 @@ def read_data_url(url: str, limits: ImageLimits) -> tuple[bytes, str]:
     except (binascii.Error, ValueError) as error:
         raise Refused(400, "bad_base64", "the data URL is not valid base64") from error
     return data, _KIND[head["kind"].lower()]
-
-
-# Until app.py and requests.py use Decoder and read_data_url:
-def picture(data: bytes, limits: ImageLimits, expected: str | None = None) -> Picture:
-    """Decode in this process."""
-    from skin_r1.serve.intake.clean import clean, stored_png
-
-    if not data:
-        raise Refused(422, "empty_image", "the picture has no bytes")
-    if len(data) > limits.max_bytes:
-        raise Refused(413, "image_too_large", f"the picture has more than {limits.max_bytes:,} bytes")
-    image, _ = clean(data, limits, expected)
-    return Picture("data:image/png;base64," + base64.b64encode(stored_png(image)).decode(), *image.size)
-
-
-def from_data_url(url: str, limits: ImageLimits) -> Picture:
-    """Read and decode in this process."""
-    data, expected = read_data_url(url, limits)
-    return picture(data, limits, expected)
