@@ -16,6 +16,7 @@ import argparse
 import asyncio
 import hashlib
 import os
+import signal
 import socket
 import statistics
 import subprocess
@@ -141,6 +142,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument("--soak", type=float, default=0.0, help="seconds; 0: none")
     p.add_argument("--clients", type=int, default=64, help="of the soak")
     options = p.parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through the `finally`s: no server is left behind
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if options.direct:
