@@ -106,6 +106,7 @@ def generate(
     seed: int = 0,
     batch_size: int = 32,
     progress: Callable[[int], object] | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Answer each (messages, images) row.
 
@@ -117,6 +118,7 @@ def generate(
         seed: fixes the sampling, per batch.
         batch_size: rows per forward pass.
         progress: called with the number of rows done after each batch.
+        extra: further arguments of `model.generate`, such as a streamer.
 
     Returns:
         The completions' texts, in order, without special tokens.
@@ -140,7 +142,8 @@ def generate(
         sampling: dict[str, Any] = {"do_sample": False}
         if temperature > 0:
             sampling = {"do_sample": True, "temperature": temperature, "top_p": 1.0, "top_k": 0}
-        output = model.generate(**inputs, max_new_tokens=max_new_tokens, suppress_tokens=banned, **sampling)
+        sampling |= {"max_new_tokens": max_new_tokens, "suppress_tokens": banned, **(extra or {})}
+        output = model.generate(**inputs, **sampling)
         fresh = output[:, inputs["input_ids"].shape[1] :]  # [batch, new tokens]
         answers += processor.batch_decode(fresh, skip_special_tokens=True)
         if progress:

@@ -122,8 +122,9 @@ def test_cancelled_work_ends_and_waiting_work_never_starts(local):
         assert engine.at_work == 4 and not any(task.done() for task in tasks)
         for task in tasks:
             task.cancel()
-        await engine.drain(5)
-        assert engine.at_work == 0
+        async with asyncio.timeout(5):
+            while engine.at_work:
+                await asyncio.sleep(0.05)
         async with asyncio.timeout(5):  # all four would take half a minute
             return await engine.complete(chat(1))
 

@@ -91,22 +91,6 @@ def test_a_client_that_leaves_frees_the_engine(engine, streaming):
     engine.test.run(leave())
 
 
-def test_drain_lets_running_requests_end(engine):
-    async def drain():
-        tasks = [asyncio.create_task(engine.complete(chat(40, 1.0))) for _ in range(3)]
-        await becomes(engine, 3)
-        await engine.drain(60)
-        assert all(task.done() for task in tasks) and engine.at_work == 0
-        began = time.monotonic()
-        task = asyncio.create_task(engine.complete(chat(1500, 1.0)))
-        await asyncio.sleep(0)
-        await engine.drain(0.5)
-        assert time.monotonic() - began < 5 and engine.at_work == 1, "the grace time has an end"
-        task.cancel()
-
-    engine.test.run(drain())
-
-
 def test_a_hung_engine_times_out_is_set_aside_and_recovers(engine):
     async def hang():
         for pid in group(engine):

@@ -96,7 +96,8 @@ def load(settings: Settings, max_model_len: int, **engine: Any) -> Any:
         raise problem("vLLM is not installed", next_step="make vllm   (or ask an endpoint: --teacher openai)")
     import torch
 
-    from skin_r1.serve.engines.vllm import environment, split_adapter
+    from skin_r1.serve.engines.vllm import environment
+    from skin_r1.serve.engines.weights import split_adapter
 
     model, adapter = split_adapter(settings.model, None)
     if adapter is not None:

@@ -4,10 +4,8 @@ An engine answers requests that the gateway has already checked and cleaned. All
 one wire shape, OpenAI's chat completion.
 """
 
-import asyncio
 import base64
-import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Protocol
@@ -60,10 +58,7 @@ class Engine(Protocol):
         """Begin to get ready; returns soon."""
 
     async def stop(self) -> None:
-        """Free everything, at once."""
-
-    async def drain(self, seconds: float) -> None:
-        """Wait until no request is at work, `seconds` at most. Whoever calls it has stopped to send requests."""
+        """Free everything, at once. The server calls it when no request is at work any more, or none may go on."""
 
     async def ready(self) -> str | None:
         """None once a request can be answered, else why not."""
@@ -92,10 +87,3 @@ def canary() -> Chat:
     url = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
     parts = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "a"}]
     return Chat([{"role": "user", "content": parts}], max_tokens=1, temperature=0.0, seed=0, schema=answer_schema())
-
-
-async def idle(at_work: Callable[[], int], seconds: float) -> None:
-    """Wait until no request is at work, `seconds` at most."""
-    deadline = time.monotonic() + seconds
-    while at_work() and time.monotonic() < deadline:
-        await asyncio.sleep(0.05)

@@ -9,15 +9,14 @@ import uuid
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from io import BytesIO
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from skin_r1.serve.engines.engine import Chat, canary, idle
+from skin_r1.serve.engines.engine import Chat, canary
 from skin_r1.serve.engines.reasoning import Splitter, chunks_of, event, split_message
 from skin_r1.serve.engines.schema import structural_tag
 from skin_r1.serve.engines.weights import weights
@@ -85,10 +84,6 @@ class TransformersEngine:
     async def stop(self) -> None:
         """Let the running request end, drop those that wait."""
         self._thread.shutdown(wait=False, cancel_futures=True)
-
-    async def drain(self, seconds: float) -> None:
-        """See `Engine`."""
-        await idle(lambda: self.at_work, seconds)
 
     async def ready(self) -> str | None:
         """None once the model has answered a first request."""
@@ -159,22 +154,17 @@ class TransformersEngine:
 
             grammar = self._compiler.compile_structural_tag(json.dumps(structural_tag(chat.schema, chat.max_tokens)))
             extra["logits_processor"] = [LogitsProcessor(grammar)]
-        model = loaded.model
-
-        def with_extra(**given: Any) -> Any:
-            return model.generate(**{**given, **extra})
-
-        seam = SimpleNamespace(generate=with_extra, config=model.config, device=model.device)
         messages, images = _pictures_out(chat.messages)
-        with self._adapted(model, chat.model or self.name):
+        with self._adapted(loaded.model, chat.model or self.name):
             (text,) = generate(
-                replace(loaded, model=seam),
+                loaded,
                 [(messages, images)],
                 max_new_tokens=chat.max_tokens,
                 temperature=chat.temperature,
                 seed=chat.seed,
+                extra=extra,
             )
-        ends = model.generation_config.eos_token_id
+        ends = loaded.model.generation_config.eos_token_id
         ended = streamer.last in (ends if isinstance(ends, list) else [ends])
         return Written(text, streamer.prompt, streamer.count, ended)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from skin_r1.serve.engines.engine import Chat, canary, idle
+from skin_r1.serve.engines.engine import Chat, canary
 from skin_r1.serve.engines.reasoning import Splitter, chunks_of, split_message
 from skin_r1.serve.engines.schema import structural_tag
 from skin_r1.serve.refused import Refused
@@ -55,10 +55,6 @@ class UrlEngine:
         """Close the connections."""
         if self._session:
             await self._session.close()
-
-    async def drain(self, seconds: float) -> None:
-        """See `Engine`."""
-        await idle(lambda: self.at_work, seconds)
 
     async def ready(self) -> str | None:
         """None once the server lists our models and has answered a request with a picture (again, after it hung)."""

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from skin_r1.serve.engines.engine import Chat, idle
+from skin_r1.serve.engines.engine import Chat
 from skin_r1.serve.engines.reasoning import chunks_of
 from skin_r1.serve.engines.remote import UrlEngine
 from skin_r1.serve.refused import Refused
@@ -71,10 +71,6 @@ class ReplicaEngine:
             check.cancel()
         for replica in self._replicas:
             await replica.stop()
-
-    async def drain(self, seconds: float) -> None:
-        """See `Engine`."""
-        await idle(lambda: sum(replica.at_work for replica in self._replicas), seconds)
 
     async def ready(self) -> str | None:
         """None while one replica is well; else what each of them says."""

@@ -15,7 +15,6 @@ from pathlib import Path
 from skin_r1.errors import problem
 from skin_r1.serve.engines.child import RESTARTS, Child
 from skin_r1.serve.engines.remote import PATIENCE, UrlEngine
-from skin_r1.serve.engines.weights import split_adapter as split_adapter
 from skin_r1.serve.engines.weights import weights
 
 MAX_IMAGES = 4

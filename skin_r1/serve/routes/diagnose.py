@@ -45,7 +45,9 @@ async def diagnose_pictures(call: Call) -> Response:
         gateway.meters.triage(answer["triage"]["level"])
         call.facts["triage"] = answer["triage"]["level"]
         call.facts["content"] = {"ask": asdict(replace(ask, images=())), "answer": answer}
-        return {"id": call.id, **answer, "versions": {**gateway.made_by, "model": call.facts["model"]}}
+        made_by = {**gateway.made_by, "model": call.facts["model"]}
+        made_by["constrained"] = "yes" if gateway.engine.constrained else "no"  # known once the engine has answered
+        return {"id": call.id, **answer, "versions": made_by}
 
     if not ask.stream:
         return JSONResponse(await answering(None))

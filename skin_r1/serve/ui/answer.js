@@ -37,10 +37,13 @@ function differential(list) {
   const note = list.every(({ probability }) => probability !== null) && rest > 0.005
     ? el("p", { class: "note" }, `The rest, ${percent(rest)}, is for something else.`) : null;
   const bars = el("ol", { class: "bars" }, ...list.map(({ name, probability, malignancy }) => {
-    const bar = el("div", { class: `bar ${malignancy === "malignant" ? "malignant" : ""}`, "aria-hidden": "true" }, el("span"));
+    const kind = malignancy === "malignant" ? "bar malignant" : "bar";
+    const bar = el("div", { class: kind, "aria-hidden": "true" }, el("span"));
     bar.firstChild.style.width = `${100 * (probability ?? 0)}%`;
-    return el("li", {}, el("div", { class: "bar-head" }, el("span", { class: "name" }, name), malignancy ? malignancyTag(malignancy) : null,
-      el("span", { class: "number" }, probability === null ? "no number" : percent(probability))), probability === null ? null : bar);
+    return el("li", {}, el("div", { class: "bar-head" },
+      el("span", { class: "name" }, name), malignancy ? malignancyTag(malignancy) : null,
+      el("span", { class: "number" }, probability === null ? "no number" : percent(probability))),
+      probability === null ? null : bar);
   }));
   return [bars, note];
 }
@@ -50,7 +53,8 @@ function confidence({ value, calibrated, note, prediction_set: set }) {
   const number = value === null
     ? el("strong", {}, "No number")
     : el("strong", {}, el("span", { class: "number" }, percent(value)), calibrated ? ", calibrated" : ", not calibrated");
-  const left = set && (set.length ? `Diagnoses that cannot be ruled out at the calibrated level: ${set.map(words).join(", ")}.`
+  const left = set && (set.length
+    ? `Diagnoses that cannot be ruled out at the calibrated level: ${set.map(words).join(", ")}.`
     : "At the calibrated level none of these diagnoses can be relied on.");
   return el("section", { class: "confidence" }, el("h3", {}, "Confidence"), el("p", {}, number),
     note ? el("p", { class: "note sentence" }, `${note}.`) : null, left ? el("p", {}, left) : null);
@@ -64,7 +68,8 @@ function qualityAdvice(quality) {
 
 function abstention(answer) {
   return el("div", { class: "abstained" }, el("h2", { class: "result", tabindex: "-1" }, "No answer"),
-    el("p", {}, answer.reason), el("p", {}, el("strong", {}, "What to do. "), NEXT[answer.reason_code] ?? "A person has to look."),
+    el("p", {}, answer.reason),
+    el("p", {}, el("strong", {}, "What to do. "), NEXT[answer.reason_code] ?? "A person has to look."),
     el("p", { class: "note" }, "No answer does not mean that the skin change is harmless."));
 }
 
@@ -86,10 +91,13 @@ export function answerParts(answer) {
   }
   if (answer.rationale) {
     const [chips, reasoning] = linkedFindings(answer.findings, answer.rationale);
-    parts.push(el("section", {}, el("h3", {}, `Findings${unsettled}`), answer.findings.length ? chips : el("p", {}, "None named.")),
+    const seen = answer.findings.length ? chips : el("p", {}, "None named.");
+    parts.push(el("section", {}, el("h3", {}, `Findings${unsettled}`), seen),
       el("section", {}, el("h3", {}, `Reasoning${unsettled}`), reasoning));
   }
   const foot = el("footer", {}, el("p", { class: "disclaimer" }, answer.disclaimer),
-    el("details", { class: "versions" }, el("summary", {}, "Versions"), definitions([["answer", answer.id], ...Object.entries(answer.versions)])));
+    el("details", { class: "versions" }, el("summary", {}, "Versions"),
+      definitions([["answer", answer.id],
+        ...Object.entries(answer.versions)])));
   return { parts: parts.filter(Boolean), foot };
 }

@@ -40,7 +40,8 @@ function newCase() {
 }
 
 function fields() {
-  const names = ["modality", "age", "sex", "site", "skin_type", "history", ...($("modelbox").hidden ? [] : ["model"])];
+  const names = ["modality", "age", "sex", "site", "skin_type", "history"];
+  if (!$("modelbox").hidden) names.push("model");
   const data = new FormData($("form"));
   return Object.fromEntries(names.map((name) => [name, data.get(name).trim()]).filter(([, value]) => value));
 }
@@ -48,9 +49,10 @@ function fields() {
 function showAnswer(answer, sent) {
   talk = answer.case ? talkAbout(answer) : null;
   const { parts, foot } = answerParts(answer);
+  const save = () => download(sent, answer, talk?.turns ?? []);
   const actions = el("div", { class: "actions" },
     el("button", { type: "button", class: "plain", onclick: () => print() }, "Print report"),
-    el("button", { type: "button", class: "plain", onclick: () => download(sent, answer, talk?.turns ?? []) }, "Download JSON"),
+    el("button", { type: "button", class: "plain", onclick: save }, "Download JSON"),
     el("button", { type: "button", class: "plain", onclick: newCase }, "New case"));
   $("answer").replaceChildren(...parts, actions, ...(talk ? [talk.element] : []), caseSummary(sent), foot);
   $("before").hidden = true;

@@ -5,9 +5,11 @@ import { el } from "./dom.js";
 // count differs after an emoji. Gives [{text, findings: [index]}] in order.
 export function pieces(text, findings) {
   const characters = Array.from(text);
-  const spans = findings.flatMap(({ said }, finding) => said.map(([start, end]) => ({ start, end, finding })))
+  const spans = findings
+    .flatMap(({ said }, finding) => said.map(([start, end]) => ({ start, end, finding })))
     .filter(({ start, end }) => 0 <= start && start < end && end <= characters.length);
-  const edges = [...new Set([0, characters.length, ...spans.flatMap(({ start, end }) => [start, end])])].sort((a, b) => a - b);
+  const ends = spans.flatMap(({ start, end }) => [start, end]);
+  const edges = [...new Set([0, characters.length, ...ends])].sort((a, b) => a - b);
   return edges.slice(1).map((end, at) => ({
     text: characters.slice(edges[at], end).join(""),
     findings: [...new Set(spans.filter((span) => span.start <= edges[at] && end <= span.end).map((span) => span.finding))],
@@ -20,19 +22,23 @@ export function linkedFindings(findings, rationale) {
   const parts = pieces(rationale, findings).map(({ text, findings: said }) => {
     if (!said.length) return text;
     const names = said.map((index) => findings[index].name).join(", ");
-    return el("a", { href: `#finding-${said[0]}`, class: "said", "data-findings": said.join(" "), title: `Finding: ${names}` }, text);
+    const link = { href: `#finding-${said[0]}`, class: "said", "data-findings": said.join(" "), title: `Finding: ${names}` };
+    return el("a", link, text);
   });
   const list = el("ul", { class: "chips" }, ...chips.map((button) => el("li", {}, button)));
   const reasoning = el("p", { class: "rationale" }, ...parts);
   const marks = [...reasoning.querySelectorAll(".said")];
-  const marksOf = (index) => marks.filter((mark) => mark.dataset.findings.split(" ").includes(String(index)));
+  const findingsOf = (mark) => mark.dataset.findings.split(" ").map(Number);
   const light = (indices) => {
     chips.forEach((button, index) => button.classList.toggle("lit", indices.includes(index)));
-    marks.forEach((mark) => mark.classList.toggle("lit", mark.dataset.findings.split(" ").some((index) => indices.includes(Number(index)))));
+    marks.forEach((mark) => mark.classList.toggle("lit", findingsOf(mark).some((index) => indices.includes(index))));
   };
-  const links = [
-    ...chips.map((button, index) => [button, [index], () => marksOf(index)[0]]).filter(([button]) => !button.disabled),
-    ...marks.map((mark) => [mark, mark.dataset.findings.split(" ").map(Number), () => chips[mark.dataset.findings.split(" ")[0]]]),
+  const links = [ // element, the findings it stands for, where a click goes
+    ...chips.filter((button) => !button.disabled).map((button) => {
+      const index = chips.indexOf(button);
+      return [button, [index], () => marks.find((mark) => findingsOf(mark).includes(index))];
+    }),
+    ...marks.map((mark) => [mark, findingsOf(mark), () => chips[findingsOf(mark)[0]]]),
   ];
   for (const [element, indices, other] of links) {
     for (const kind of ["mouseenter", "focus"]) element.addEventListener(kind, () => light(indices));

@@ -12,7 +12,8 @@ export function reasoningOf(text) {
 
 export function adviceItem(advice, number) {
   const where = number ? `Picture ${number}: ` : "";
-  return el("li", { class: advice.level === "refuse" ? "refuse" : "warn" }, icon("warn"), el("span", {}, where + advice.message));
+  const level = advice.level === "refuse" ? "refuse" : "warn";
+  return el("li", { class: level }, icon("warn"), el("span", {}, where + advice.message));
 }
 
 // Gives {on, stop, say}: handlers of a stream's events by type, what drops all that was shown, and what speaks.
@@ -52,7 +53,8 @@ export function liveView(count) {
       },
       token: (event) => {
         text += event.text;
-        stage(/<\/think>|\{\s*"/.test(text) ? "The reasoning is complete. The answer is being written." : "The model reasons.");
+        const complete = /<\/think>|\{\s*"/.test(text);
+        stage(complete ? "The reasoning is complete. The answer is being written." : "The model reasons.");
         frame ||= requestAnimationFrame(draw);
       },
       restart: ({ reason }) => {

@@ -61,7 +61,8 @@ function draw() {
         tool("right", `Move picture ${number} later`, () => move(index, 1), number === chosen.length),
       );
     }
-    return el("li", {}, el("img", { src: url, alt: `Picture ${number}: ${file.name}` }), el("div", { class: "tools" }, ...tools));
+    const image = el("img", { src: url, alt: `Picture ${number}: ${file.name}` });
+    return el("li", {}, image, el("div", { class: "tools" }, ...tools));
   }));
   $("drop").classList.toggle("small", chosen.length > 0);
   changed();

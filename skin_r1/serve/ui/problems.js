@@ -6,7 +6,10 @@ const WORDS = {
   broken: ["The reply was damaged", "Nothing of it is shown, because half an answer can mislead. Try again."],
   cut: ["The connection ended too early", "Nothing of the unfinished answer is shown. Try again."],
   invalid_api_key: ["This server asks for an API key", "Type the key that you were given, then press Diagnose again."],
-  case_not_found: ["The server no longer holds this case", "Cases are kept for a limited time. Send the pictures again as a new case."],
+  case_not_found: [
+    "The server no longer holds this case",
+    "Cases are kept for a limited time. Send the pictures again as a new case.",
+  ],
   engine_timeout: ["The model took too long", "Try again, with fewer pictures if there are several."],
 };
 const BY_STATUS = {

@@ -1,7 +1,10 @@
 // The case as it was sent, for the screen, the printed report and the JSON file.
 import { definitions, el } from "./dom.js";
 
-const NAMES = { modality: "Kind of picture", age: "Age", sex: "Sex", site: "Site", skin_type: "Skin type", history: "History", model: "Model" };
+const NAMES = {
+  modality: "Kind of picture", age: "Age", sex: "Sex", site: "Site",
+  skin_type: "Skin type", history: "History", model: "Model",
+};
 const KINDS = { clinical: "Photograph", dermoscopic: "Dermoscopy", histopathology: "Histopathology" };
 const TYPES = ["I", "II", "III", "IV", "V", "VI"];
 
@@ -17,14 +20,16 @@ export function caseSummary(sent) {
   const rows = Object.entries(sent.fields).map(([name, value]) => [NAMES[name], said(name, value)]);
   return el("section", { class: "sent", "aria-label": "The case as it was sent" },
     el("h2", { class: "paper" }, "Skin-R1 report"),
-    el("div", { class: "paper report-pictures" }, ...sent.pictures.map(({ url }, index) => el("img", { src: url, alt: `Picture ${index + 1}` }))),
+    el("div", { class: "paper report-pictures" },
+      ...sent.pictures.map(({ url }, index) => el("img", { src: url, alt: `Picture ${index + 1}` }))),
     definitions([["Sent", sent.at.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" })],
       ["Pictures", sent.pictures.length], ...rows]));
 }
 
 // A file with the answer as the server gave it, what was asked, and the questions after it. No pictures.
 export function download(sent, answer, talk) {
-  const content = { sent: { ...sent.fields, pictures: sent.pictures.length, at: sent.at.toISOString() }, answer, follow_up: talk };
+  const asked = { ...sent.fields, pictures: sent.pictures.length, at: sent.at.toISOString() };
+  const content = { sent: asked, answer, follow_up: talk };
   const url = URL.createObjectURL(new Blob([JSON.stringify(content, null, 2)], { type: "application/json" }));
   el("a", { href: url, download: `skin-r1-${answer.id}.json` }).click();
   setTimeout(() => URL.revokeObjectURL(url), 1000);

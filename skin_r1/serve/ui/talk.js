@@ -19,7 +19,8 @@ export function talkAbout(answer) {
   const question = el("textarea", { id: "question", rows: "2", maxlength: "2000", required: "" });
   const send = el("button", { type: "submit", class: "plain" }, "Ask");
   const problem = el("div", { class: "problem", role: "alert", hidden: "" });
-  const form = el("form", { class: "ask" }, el("label", { for: "question" }, "Your question about this case"), question, send);
+  const form = el("form", { class: "ask" },
+    el("label", { for: "question" }, "Your question about this case"), question, send);
   const asking = new AbortController();
 
   const submit = async (event) => {
