@@ -195,9 +195,11 @@ def test_the_camera(site, visit):
     page.click("#camera-close")
     assert page.locator("#pictures li").count() == 0
     page.click("#camera")
+    expect(page.locator("#shoot")).to_be_enabled()
+    page.evaluate("window.track = document.querySelector('#video').srcObject.getVideoTracks()[0]")
     page.click("#shoot")
     expect(page.locator("#pictures li")).to_have_count(1)
-    assert page.evaluate("document.querySelector('#video').srcObject") is None  # the camera is off again
+    assert page.evaluate("track.readyState") == "ended"  # the camera is off again
     replay.replies.append(STREAMS["melanoma"])
     page.click("#go")
     page.wait_for_selector(".result")
@@ -292,6 +294,7 @@ TROUBLE = {
     "damaged": ('data: {"type":"token","text":"a"}\n\ndata: {oops\n\n', "The reply was damaged"),
     "odd": ("data: null\n\ndata: [DONE]\n\n", "The reply was damaged"),
     "shapeless": ('data: {"type":"answer","answer":{"triage":1}}\n\ndata: [DONE]\n\n', "The reply was damaged"),
+    "no end": (f"data: {json.dumps(STREAMS['poor'][-1])}\n\n", "The connection ended too early"),
     "half": ('data: {"type":"token","text":"It is ben"}\n\n', "The connection ended too early"),
     "told": (
         'data: {"type":"error","error":{"code":"engine_timeout","message":"60 s"}}\n\n',
@@ -308,6 +311,7 @@ def test_trouble_is_said_in_plain_words_and_can_be_tried_again(site, visit):
         replay.replies += [reply, STREAMS["melanoma"]]
         page.click("#go")
         box = page.locator("#problem")
+        expect(box).to_be_visible()
         expect(box.locator("h2")).to_have_text(title)
         assert page.locator(".result, #working:visible").count() == 0, kind
         again = box.get_by_role("button", name="Try again")
