@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,16 +47,26 @@ def answers(
         questions: all of the run.
         done: places that need no answer.
         decoding: how.
-        model, adapter: see `skin_r1.models.load`.
+        model, adapter: see `skin_r1.models.load`; not loaded where the probe leaves out all that is missing.
         labels: candidate slug -> name, to score by likelihood after each answer; None for no scores.
 
     Raises:
         UserError: the model or the adapter cannot be loaded.
     """
+    missing = (questions.ask(place) for place in range(len(questions)) if place not in done)
+    left_out = [each for each in takewhile(lambda each: isinstance(each, Answer), missing) if isinstance(each, Answer)]
+    if len(left_out) == len(questions) - len(done):
+        return iter([left_out])
+    # Before the first batch is asked for: a model that cannot be loaded must not begin a file.
+    return _batches(_loaded(model, adapter), questions, done, decoding, labels)
+
+
+@lru_cache(maxsize=1)  # the runs of `skin-r1 eval probe` ask one model
+def _loaded(model: Path, adapter: Path | None) -> "Loaded":
     # Imported late: a mistake in the arguments should not cost the wait for torch.
     from skin_r1.models import load
 
-    return _batches(load(model, adapter=adapter), questions, done, decoding, labels)
+    return load(model, adapter=adapter)
 
 
 def _batches(

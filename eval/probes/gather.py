@@ -50,7 +50,8 @@ def gather(
     found = {}
     for name, path in probes.items():
         seed = _same_run(base, path, name)
-        after = match(read_predictions(path), ids, path=path, split=split, allow_missing=True)
+        said = () if path.is_file() and not path.stat().st_size else read_predictions(path)  # empty: all are left out
+        after = match(said, ids, path=path, split=split, allow_missing=True)
         cases, skipped = [], {}
         for number, (row, score, prediction) in enumerate(zip(rows, scored, after, strict=True)):
             if prediction is None:

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from random import Random
 from typing import Any
 
 from PIL import Image
+
+from skin_r1.ontology import load_ontology
 
 Row = dict[str, Any]
 
@@ -44,8 +47,9 @@ class Pool:
         Args:
             row: the case that gets another image.
             rng: decides; the first number drawn from it decides alone.
-            same: of the same diagnosis, or of another one. To a densely annotated case another is given by one that is
-                annotated as well, where there is one, so that its findings can be looked for in the answer.
+            same: of the same diagnosis, or of another one, no kind of it and it no kind of that. To a densely annotated case
+                another is given by one that is annotated as well, where there is one, so that its findings can be looked for
+                in the answer.
 
         Raises:
             Unprobed: there is none, or the diagnosis of the case is not known.
@@ -56,7 +60,7 @@ class Pool:
             at
             for at, other in enumerate(self.rows)
             if other["diagnosis"] is not None
-            and (other["diagnosis"] == row["diagnosis"]) == same
+            and (other["diagnosis"] == row["diagnosis"] if same else _apart(other["diagnosis"], row["diagnosis"]))
             and other["group"] != row["group"]
             and other["modality"] == row["modality"]
         ]
@@ -73,14 +77,22 @@ class Pool:
         return images
 
     def hinted(self, row: Mapping[str, Any], rng: Random) -> str:
-        """A diagnosis that the case does not have, each of the split's others with the same chance.
+        """A diagnosis that the case surely does not have, each such one of the split with the same chance.
 
         Raises:
             Unprobed: there is none, or the diagnosis of the case is not known: any suggestion could be right.
         """
         if row["diagnosis"] is None:
             raise Unprobed("the diagnosis of the case is not known")
-        others = sorted({other["diagnosis"] for other in self.rows} - {None, row["diagnosis"]})
+        known = {other["diagnosis"] for other in self.rows} - {None}
+        others = sorted(slug for slug in known if _apart(slug, row["diagnosis"]))
         if not others:
             raise Unprobed("the split has no other diagnosis")
         return rng.choice(others)
+
+
+@cache
+def _apart(one: str, other: str) -> bool:
+    """Neither is the other or a kind of it: melanoma in situ is no wrong answer to an image of a melanoma."""
+    tree = load_ontology()
+    return one not in tree.path(other) and other not in tree.path(one)

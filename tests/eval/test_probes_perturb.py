@@ -1,5 +1,7 @@
 """Each probe changes what it says it changes, the same way each time, and nothing else."""
 
+from random import Random
+
 import numpy as np
 import pytest
 from discs import SKIN, write_discs
@@ -77,7 +79,7 @@ def test_a_swap_without_a_donor_is_left_out(table):
 def test_no_donor_is_of_another_modality_or_without_an_image(table):
     rows = table.to_list()
     for number, row in enumerate(rows[1:], start=1):
-        row["modality"] = "clinical" if number % 2 else row["modality"]
+        row["modality"] = "clinical" if number % 4 in (1, 2) else row["modality"]
         row["images"] = [] if number % 3 == 0 else row["images"]
     mixed = type(table).from_list(rows, features=table.features)
     pool = Pool.of(mixed)
@@ -98,6 +100,16 @@ def test_a_hint_is_wrong_and_its_control_is_right(table, pool):
             assert history.startswith(row["history"]) and names[slug].name in history[len(row["history"]) :]
     bare = perturb("hint", {**table[0], "history": None}, pool)
     assert bare["history"].startswith("A colleague suspects")
+
+
+def test_a_kind_of_the_diagnosis_is_neither_a_counterfactual_nor_a_wrong_hint(table):
+    slugs = ("melanoma", "melanoma-in-situ", "nodular-melanoma", "psoriasis")
+    rows = [{**table[0], "diagnosis": slug, "group": slug, "images": []} for slug in slugs]
+    pool = Pool(rows, range(4), None)
+    for seed in range(20):
+        assert pool.rows[pool.donor(rows[0], Random(seed), same=False)]["diagnosis"] == "psoriasis"
+        assert pool.hinted(rows[0], Random(seed)) == "psoriasis"
+        assert pool.hinted(rows[1], Random(seed)) in ("nodular-melanoma", "psoriasis")  # melanoma holds of it too
 
 
 def test_what_the_pixels_become(table, pool):

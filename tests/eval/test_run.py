@@ -231,6 +231,49 @@ def test_a_probe_reaches_the_model(tiny, corpus, tmp_path):
     assert scores["plain"] != scores["no_image"] != scores["counterfactual"] != scores["plain"]
 
 
+@pytest.fixture
+def loads(monkeypatch):
+    """Counts how often a model is loaded; it still is."""
+    from eval.models import checkpoint
+    from skin_r1 import models
+
+    counted, load = [], models.load
+    monkeypatch.setattr(models, "load", lambda *given, **named: (counted.append(given), load(*given, **named))[1])
+    checkpoint._loaded.cache_clear()
+    return counted
+
+
+def test_the_runs_of_all_probes_load_the_model_once(tiny, corpus, tmp_path, loads):
+    from eval.probes.main import main
+
+    # No lesion stands out on a flat square: both masks leave out every case, and that ends no run.
+    probes = ("lesion_masked", "background_masked", "blank", "rotated")
+    given = [
+        "--model",
+        tiny,
+        "--corpus",
+        corpus,
+        "--out",
+        tmp_path / "probes",
+        "--max_new_tokens",
+        "4",
+        "--bootstrap",
+        "20",
+    ]
+    assert run_main(main, [str(each) for each in [*given, "--probes", *probes]]) == 0
+    assert len(loads) == 1
+    found = json.loads((tmp_path / "probes" / "probes.json").read_text())["probes"]
+    assert [found[name]["cases"] for name in probes] == [0, 0, 6, 6]
+    assert found["lesion_masked"]["verdict"]["answer"] == "not measured"
+
+
+def test_a_run_of_left_out_cases_alone_loads_no_model(tiny, corpus, tmp_path, loads, capsys):
+    for _ in range(2):
+        assert read(tiny, corpus, tmp_path / "p.jsonl", "--probe", "lesion_masked") == 0
+        assert "6 cases left out" in capsys.readouterr().out
+    assert loads == [] and (tmp_path / "p.jsonl").read_text() == ""
+
+
 @pytest.mark.skipif(find_spec("vllm") is None, reason="vllm is not installed: make vllm")
 def test_vllm_says_what_the_checkpoint_says(tiny, corpus, tmp_path):
     assert read(tiny, corpus, tmp_path / "hf.jsonl", "--max_new_tokens", "12") == 0
