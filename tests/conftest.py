@@ -1,7 +1,9 @@
 """Fixtures that every room shares."""
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,3 +21,19 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real datasets are not here: set SKIN_R1_DATA to their folder (looked in {folder})")
     return folder
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Any]]:
+    """`serve(answer, ...)` starts an `Endpoint`, or the `kind` of it that is given; they end with the test."""
+    from tests.distill.endpoint import Endpoint
+
+    started: list[Any] = []
+
+    def start(*args: Any, kind: type = Endpoint, **kwargs: Any) -> Any:
+        started.append(kind(*args, **kwargs))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()

@@ -18,7 +18,7 @@ from pathlib import Path
 import datasets
 import pandas as pd
 import pytest
-from endpoint import KINDS, Endpoint, completion, obedient, prompt_of
+from endpoint import KINDS, completion, obedient, prompt_of
 from PIL import Image
 
 from skin_r1.case import load_corpus
@@ -48,20 +48,6 @@ class Plain:
     temperature: float = 0.7
     max_tokens: int = 100
     seed: int = 3
-
-
-@pytest.fixture
-def serve():
-    """Starts misbehaving endpoints, and ends them."""
-    started = []
-
-    def start(*args, **kwargs):
-        started.append(Endpoint(*args, **kwargs))
-        return started[-1]
-
-    yield start
-    for server in started:
-        server.close()
 
 
 def questions(count, prefix="q"):

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from judges import Endpoint, asked_about, completion, fair, first_lover, graded_texts, gullible, prompt_of, verdict
+from judges import asked_about, completion, fair, first_lover, graded_texts, gullible, prompt_of, verdict
 
 from eval.judge.axes import AXES
 from eval.judge.main import main as judge
@@ -29,19 +29,6 @@ from eval.judge.main import judge_predictions
 from eval.judge.recipe import JudgeRecipe
 judge_predictions(JudgeRecipe(**json.loads(sys.argv[1])))
 """
-
-
-@pytest.fixture
-def serve():
-    started = []
-
-    def start(*args, **kwargs):
-        started.append(Endpoint(*args, **kwargs))
-        return started[-1]
-
-    yield start
-    for server in started:
-        server.close()
 
 
 def write_predictions(path, texts, model="secret-model-7b"):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -48,16 +49,8 @@ class Keyed(Endpoint):
 
 
 @pytest.fixture
-def serve():
-    started = []
-
-    def start(*args, **kwargs):
-        started.append(Keyed(*args, **kwargs))
-        return started[-1]
-
-    yield start
-    for server in started:
-        server.close()
+def serve(serve):
+    return partial(serve, kind=Keyed)
 
 
 @pytest.fixture(scope="module")
