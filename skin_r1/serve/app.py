@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -29,6 +30,7 @@ from skin_r1.serve.routes.diagnose import diagnose_pictures
 from skin_r1.serve.routes.status import PAGE, add_status
 
 ASKING = ("/v1/chat/completions", "/v1/diagnose")
+CLOSING_SECONDS = 5.0
 READING = ("/v1/models", "/healthz", "/readyz", "/metrics", *PAGE)
 
 
@@ -59,6 +61,7 @@ def create_app(engine: Engine, settings: Settings, keys: Keys, audit: Audit | No
             await engine.start()
             yield
         finally:
+            await _until_closed(gateway.limiter)
             await engine.stop()
             await decoder.stop()
             if audit:
@@ -89,6 +92,13 @@ def create_app(engine: Engine, settings: Settings, keys: Keys, audit: Audit | No
 
     add_status(app, gateway)
     return app
+
+
+async def _until_closed(turns: Limiter) -> None:
+    """Wait for the last words and the closing lines of requests that were cut off."""
+    deadline = time.monotonic() + CLOSING_SECONDS
+    while len(turns) and time.monotonic() < deadline:
+        await asyncio.sleep(0.02)
 
 
 def _reload_on_hangup(keys: Keys) -> None:

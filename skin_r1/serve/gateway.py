@@ -1,6 +1,7 @@
 """One request from its head to its closing line: who asks, whether it is their turn, the body, the work, the audit."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -26,6 +27,8 @@ from skin_r1.serve.intake.picture import ImageLimits, Picture
 from skin_r1.serve.operation.meters import Meters
 from skin_r1.serve.operation.tracing import Span
 from skin_r1.serve.refused import Refused
+
+DONE = b"data: [DONE]\n\n"
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,12 @@ class Call:
         if self._entry:
             await self._entry.written()
 
+    def failed(self, error: Refused) -> bytes:
+        """The event that a stream ends with instead of its answer; OpenAI's clients know it by its key `error`."""
+        self.facts["refused"] = error.code
+        self.gateway.meters.refused(error.code)
+        return event({"type": "error", "error": {"code": error.code, "message": error.message}})
+
     async def end(self, status: int) -> None:
         """Write the closing line, once; raises as `written`."""
         if not self._ended:
@@ -112,20 +121,34 @@ class Call:
 
 
 class Stream(StreamingResponse):
-    """Server-sent events. However they end, `after` is called."""
+    """Server-sent events. However they end, the closing line is written and then the turn is given back.
 
-    def __init__(self, events: AsyncGenerator[bytes]) -> None:
+    Attributes:
+        turn: closed at the end.
+    """
+
+    def __init__(self, call: Call, events: AsyncGenerator[bytes]) -> None:
         """Send `events`, whole `data: ...` lines with their blank line."""
         super().__init__(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
-        self._events, self.after = events, AsyncExitStack()
+        self._call, self._events, self.turn = call, events, AsyncExitStack()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send, then close the events and what stands behind them."""
-        async with self.after:
+        async with self.turn:
+            status = 499
             try:
                 await super().__call__(scope, receive, send)
+            except asyncio.CancelledError:  # a client that goes does not come to here
+                status = 503
+                await send({"type": "http.response.body", "body": self._call.failed(_stopping()) + DONE})
             finally:
                 await self._events.aclose()
+                await _end(self._call, status)
+
+
+def event(content: dict[str, Any]) -> bytes:
+    """One server-sent event."""
+    return b"data: " + json.dumps(content).encode() + b"\n\n"
 
 
 async def handle(
@@ -152,9 +175,7 @@ async def handle(
             call = Call(gateway, request, caller, body)
             response = await until_gone(request, work(call))
             if isinstance(response, Stream):
-                # Pushed in this order, the closing line is handed over before the turn is given back.
-                await response.after.enter_async_context(turn.pop_all())
-                response.after.push_async_callback(_end, call, 499)
+                await response.turn.enter_async_context(turn.pop_all())
                 return response
             await call.end(response.status_code)
             return response
@@ -164,11 +185,22 @@ async def handle(
             call.facts["refused"] = error.code
             await call.end(error.status)
             raise
+        except asyncio.CancelledError:
+            stopping = _stopping()
+            if call is not None:
+                call.facts["refused"] = stopping.code
+                await _end(call, stopping.status)
+            raise stopping from None
         except BaseException as error:
             if call is not None:
                 call.facts["refused"] = type(error).__name__
                 await _end(call, 500)
             raise
+
+
+def _stopping() -> Refused:
+    """For a request that outlasts `drain_seconds`: uvicorn cancels it."""
+    return Refused(503, "stopping", "the server is stopping; ask again", retry_after=10)
 
 
 async def _end(call: Call, status: int) -> None:

@@ -1,6 +1,8 @@
 """`skin-r1 serve`: one process that answers chat requests and pictures, with a page to try it."""
 
 import os
+import signal
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +72,7 @@ class ServeRecipe:
     decoders: int = field(default=2, metadata={"help": "processes that decode pictures"})
     drain_seconds: int = field(default=60, metadata={"help": "how long requests at work may go on after SIGTERM"})
     max_model_len: int = field(default=4096, metadata={"help": "vLLM: prompt and answer together, in tokens"})
+    engine_patience: int = field(default=300, metadata={"help": "vLLM, URL: seconds without a byte until 504"})
     vllm_args: str = field(default="", metadata={"help": "vLLM: more flags, in quotes"})
 
 
@@ -88,7 +91,7 @@ def make_engine(recipe: ServeRecipe) -> "Engine":
     kinds = _listed(recipe.engine)
     if all(kind.startswith(("http://", "https://")) for kind in kinds):
         key = os.environ.get("SKIN_R1_ENGINE_KEY")
-        servers = [UrlEngine(recipe.name or recipe.model, url, key) for url in kinds]
+        servers = [UrlEngine(recipe.name or recipe.model, url, key, recipe.engine_patience) for url in kinds]
         if len(servers) > 1:
             return ReplicaEngine(servers)
         return servers[0]
@@ -101,7 +104,8 @@ def make_engine(recipe: ServeRecipe) -> "Engine":
         _check_checkpoint(Path(folder))
     name = recipe.name or served_name(recipe.model, adapters if isinstance(adapters, str) else None)
     if kinds[0] == "vllm":
-        return VllmEngine(name, recipe.model, adapters, recipe.max_model_len, recipe.vllm_args)
+        length, patience = recipe.max_model_len, recipe.engine_patience
+        return VllmEngine(name, recipe.model, adapters, length, recipe.vllm_args, patience=patience)
     return TransformersEngine(name, recipe.model, adapters)
 
 
@@ -173,6 +177,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if recipe.openapi:
         return _print_openapi(recipe)
     keys = Keys(recipe.host, recipe.api_keys_file)
+    _check_address(recipe)
     app = make_app(recipe, keys)
     shown = f"[{recipe.host}]" if ":" in recipe.host else recipe.host
     engine = " ".join(_listed(recipe.engine))
@@ -191,11 +196,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         "timeout_graceful_shutdown": recipe.drain_seconds,
         "backlog": 512,
     }
-    server = uvicorn.Server(uvicorn.Config(app, host=recipe.host, port=recipe.port, **options))
-    server.run()
-    if not server.started:  # uvicorn has said why, for example that the port is taken
-        raise problem("the server could not start", column="port", found=recipe.port, next_step="give another --port")
+    # Once all is closed, uvicorn raises the signal that ended it again: to have been stopped is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    uvicorn.Server(uvicorn.Config(app, host=recipe.host, port=recipe.port, **options)).run()
     return 0
+
+
+def _check_address(recipe: ServeRecipe) -> None:
+    """Fail before a model is loaded where the port is taken."""
+    family = socket.AF_INET6 if ":" in recipe.host else socket.AF_INET
+    try:
+        socket.create_server((recipe.host, recipe.port), family=family).close()
+    except OSError as error:
+        address = f"{recipe.host} {recipe.port}: {error.strerror}"
+        next_step = "stop the other server, or give another --port"
+        raise problem("the server cannot listen", column="host, port", found=address, next_step=next_step) from error
 
 
 def _print_key(name: str) -> int:

@@ -224,4 +224,4 @@ def test_without_a_key_only_localhost_is_answered(tiny, tmp_path):
         answer = client.get("/v1/models", headers={"Host": "rebound.example.org"})
         assert code(answer) == (403, "host_not_allowed")
         process.terminate()
-        assert process.wait(timeout=30) in (0, -15)
+        assert process.wait(timeout=30) == 0

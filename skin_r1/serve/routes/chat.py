@@ -15,7 +15,7 @@ from skin_r1.reading import Reading, message_text, parse
 from skin_r1.serve.answer.diagnose import DISCLAIMER
 from skin_r1.serve.answer.triage import triage
 from skin_r1.serve.engines.engine import Chat
-from skin_r1.serve.gateway import Call, Stream
+from skin_r1.serve.gateway import DONE, Call, Stream, event
 from skin_r1.serve.intake.chat import read_chat
 from skin_r1.serve.intake.picture import Picture
 from skin_r1.serve.intake.requests import ChatAsk
@@ -45,7 +45,7 @@ async def chat_completions(call: Call) -> Response:
         await call.written()
         events = engine.events(chat)
         first = await anext(events, b"")  # before the response begins, a refusal can still have its own status
-        return Stream(_events(call, ask, pictures, first, events))
+        return Stream(call, _events(call, ask, pictures, first, events))
     began = time.monotonic()
     with call.gateway.span("engine", model=ask.model):
         answer = await engine.complete(chat)
@@ -83,18 +83,16 @@ async def _events(
                 said.append(piece)
                 yield piece
         except Refused as error:
-            call.facts["refused"] = error.code
-            yield event({"error": {"message": error.message, "code": error.code}})
+            yield call.failed(error)
     call.gateway.meters.engine(time.monotonic() - began)
     head, message = _joined(b"".join(said))
     beside = _beside(call, ask, pictures, message)
-    await call.end(200)
-    yield event({**head, "choices": [], **beside}) + b"data: [DONE]\n\n"
-
-
-def event(content: dict[str, Any]) -> bytes:
-    """One server-sent event."""
-    return b"data: " + json.dumps(content).encode() + b"\n\n"
+    try:
+        await call.end(200)
+        yield event({**head, "choices": [], **beside})
+    except Refused as error:
+        yield call.failed(error)
+    yield DONE
 
 
 def _joined(events: bytes) -> tuple[dict[str, Any], dict[str, str]]:

@@ -12,12 +12,11 @@ from fastapi.responses import JSONResponse
 from skin_r1.serve.answer.ask_engine import Emit
 from skin_r1.serve.answer.diagnose import diagnose
 from skin_r1.serve.answer.follow_up import follow_up, opened
-from skin_r1.serve.gateway import Call, Stream
+from skin_r1.serve.gateway import DONE, Call, Stream, event
 from skin_r1.serve.intake.form import read_form
 from skin_r1.serve.intake.picture import Picture
 from skin_r1.serve.intake.requests import Ask
 from skin_r1.serve.refused import Refused
-from skin_r1.serve.routes.chat import event
 
 Answering = Callable[[Emit | None], Awaitable[dict[str, Any]]]
 
@@ -52,7 +51,7 @@ async def diagnose_pictures(call: Call) -> Response:
     if not ask.stream:
         return JSONResponse(await answering(None))
     await call.written()
-    return Stream(_events(call, answering))
+    return Stream(call, _events(call, answering))
 
 
 async def _diagnosed(call: Call, ask: Ask, pictures: Sequence[Picture], emit: Emit | None) -> dict[str, Any]:
@@ -78,12 +77,11 @@ async def _events(call: Call, answering: Answering) -> AsyncGenerator[bytes]:
     try:
         while (said := await queue.get()) is not None:
             yield event(said)
-        last = {"type": "answer", "answer": task.result()}
+        last = event({"type": "answer", "answer": task.result()})
         await call.end(200)
     except Refused as error:
-        call.facts["refused"] = error.code
-        last = {"type": "error", "error": {"code": error.code, "message": error.message}}
+        last = call.failed(error)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    yield event(last) + b"data: [DONE]\n\n"
+    yield last + DONE
