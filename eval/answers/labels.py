@@ -4,6 +4,9 @@ import re
 from functools import lru_cache
 from typing import Literal
 
+from eval.answers.names import names_in
+from skin_r1.ontology import resolve
+
 Kind = Literal["final", "main", "initial", "differential", "ranked", "malignancy", "findings", "reasons", "aside"]
 
 
@@ -13,6 +16,21 @@ def _any(words: str) -> re.Pattern[str]:
 
 # In this order: the first that matches decides.
 _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("main", re.compile(r"^(?:skin|specimen) \w", re.IGNORECASE)),  # "Skin, scalp, biopsy:"
+    (
+        "final",
+        _any(
+            r"final (?:thought|word|call|read|pick|choice|decision)|after (?:review|reconsider|a? ?(?:second|closer))"
+        ),
+    ),
+    ("differential", _any(r"(?:moderate|medium|low|lower|lowest|intermediate|lesser) (?:probability|likelihood)")),
+    (
+        "main",
+        _any(
+            r"(?:highest|greatest) (?:probability|likelihood)|diagnos\w* code|icd\b|(?:impression|assessment|"
+            r"diagnosis) (?:and )?plan"
+        ),
+    ),
     ("ranked", _any(r"most likely first|most to least|in (?:order|descending)|ranked|ranking")),
     (
         "main",
@@ -25,7 +43,9 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         _any(
             r"differential|ddx\b|dd\b|d/d\b|alternativ|less likely|(?:any )?others?\b|secondary|also\b|what else|"
             r"runners? up|possibilit|possible (?:diagnoses|conditions|causes|explanations)|considerations?\b|"
-            r"consider\b|second(?:ary)? (?:diagnosis|choice)|look-?alikes?|diagn[oó]sticos? diferencia\w*|"
+            r"consider\b|(?:second|third|fourth|fifth|2nd|3rd|4th|5th|next) (?:most|best|likel\w*|choice|option|"
+            r"diagnosis|"
+            r"possib\w*)|alternate|look-?alikes?|diagn[oó]sticos? diferencia\w*|"
             r"differenzialdiagnose\w*"
         ),
     ),
@@ -70,7 +90,8 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         _any(
             r"diagn|impress|imp\b|assess|dx\b|most likely|most probable|likely\b|likeliest|predict|disease|"
             r"condition|classif|class\b|label|categor|hypothes|suspect|top\b|primary|leading|favou?red|identif|"
-            r"lesion type|type of lesion|result|name\b|guess|opinion|interpret|working|provision|presum|disorder|"
+            r"lesion type|type of lesion|result|name\b|guess|opinion|interpret|working|most resembl|looks (?:most "
+            r")?like|best fit|provision|presum|disorder|"
             r"icd|summary|best|\u8bca\u65ad|\u8a3a\u65ad|диагноз"
         ),
     ),
@@ -95,4 +116,9 @@ def kind_of_label(label: str) -> Kind | None:
     if not words or len(words) > 8 or _SENTENCE.search(label):
         return None
     text = " ".join(words)
-    return next((kind for kind, pattern in _KINDS if pattern.search(text)), None)
+    kind = next((kind for kind, pattern in _KINDS if pattern.search(text)), None)
+    if kind and re.match(r"\W*not?\b", label, re.IGNORECASE) and names_in(label):
+        return None  # "Not acne: keratosis pilaris"
+    if kind in ("aside", "reasons", "findings") and resolve(label).match in ("exact", "synonym"):
+        return None  # "Ringworm of the body - a fungus" tells what it is
+    return kind

@@ -5,12 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eval.answers.codes import read_code
 from eval.answers.labels import Kind, kind_of_label
 from eval.answers.phrases import read_value
 from eval.answers.said import malignancy_of
 
 _NAMES = frozenset("name label value text title term diagnosis disease condition class prediction".split())
 _SHARES = frozenset("probability confidence score likelihood prob p percent percentage".split())
+_REPLIES = frozenset("response output text content message completion reply generated_text caption".split())
+_PLACE = re.compile(r"(?:top|rank|choice|diagnosis|dx|prediction|candidate)?[ _-]?\d{1,2}", re.IGNORECASE)
 _DEPTH = 6  # levels that are looked into
 _Entry = tuple[Kind, str, float | None]
 
@@ -42,6 +45,15 @@ def record(value: Any) -> Record:
     if ranked and all(share is not None for _, share in ranked):
         ranked = sorted(ranked, key=lambda pair: -(pair[1] or 0.0))
     main = [name for name, _ in of.get("final") or of.get("main", [])]
+    if not main and not ranked and isinstance(value, Mapping):
+        main = [
+            each
+            for key, each in value.items()
+            if (str(key).casefold() in _REPLIES or (len(value) == 1 and not kind_of_label(str(key))))
+            and isinstance(each, str)
+        ]
+    if not main and not ranked and isinstance(value, Mapping):
+        main = [each for each in value.values() if isinstance(each, str) and read_code(each)]
     others = [name for name, _ in ranked if main or name != ranked[0][0]]
     others += [
         part
@@ -82,14 +94,20 @@ def _of_mapping(value: Mapping[Any, Any], kind: Kind | None, depth: int) -> Iter
         for name, share in numbers.items():  # {"melanoma": 0.7, "nevus": 0.3}
             yield kind if kind == "differential" else "ranked", name, share
         return
+    if len(value) > 1 and all(_PLACE.fullmatch(str(key)) for key in value):
+        for key in sorted(value, key=lambda key: int(re.sub(r"\D", "", str(key)))):  # {"top1": ..., "top2": ...}
+            yield from _entries(value[key], "ranked", depth + 1)
+        return
     own = next((share for key, share in numbers.items() if key.casefold() in _SHARES), None)
     for key, each in value.items():
         word = str(key).casefold()
         below = kind if kind is not None and word in _NAMES else kind_of_label(str(key)) or kind
+        if below == "main" and kind in ("ranked", "differential"):
+            below = kind  # {"ddx": [{"dx": ...}]}
         if below == "main" and isinstance(each, list) and len(each) > 1 and all(isinstance(e, Mapping) for e in each):
             below = "ranked"
         for found in _entries(each, below, depth + 1):
-            yield (found[0], found[1], own) if found[2] is None and word in _NAMES else found
+            yield (found[0], found[1], own) if found[2] is None and (word in _NAMES or below == kind) else found
 
 
 def _number(value: Any) -> float | None:

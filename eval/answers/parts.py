@@ -16,6 +16,13 @@ _HIDDEN = re.compile("[\u00ad\u115f\u1160\u200b-\u200f\u202a-\u202e\u2060-\u206f
 _SIGNS = str.maketrans(
     {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2011": "-", "\u2010": "-", "\r": "\n"}
 )
+_IN_FULL = {
+    "w/": "with ", "w/o": "without", "c/w": "consistent with", "2/2": "due to", "2\u00b0": "due to", "d/t": "due to",
+    "s/o": "suspicious of", "s/p": "status post", "i/s/o": "in the setting of", "b/c": "because", "r/o": "rule out",
+}  # fmt: skip
+_SHORTHAND = re.compile(
+    r"(?<![\w/])(?:i/s/o|w/o(?!\w)|[cdsr]/[wtop](?![\w/])|2/2(?![\w/])|b/c(?!\w)|w/|2\u00b0(?!\w))", re.IGNORECASE
+)
 _WORDS = r"think(?:ing)?|thoughts?|reasoning|analysis|rationale|scratchpad|reflection"
 _OPEN = re.compile(rf"<(?:{_WORDS})>|\[THINK\]|<\|begin_of_thought\|>|\u25c1think\u25b7|<unused94>", re.IGNORECASE)
 _CLOSE = re.compile(
@@ -64,7 +71,12 @@ def cleaned(text: str) -> str:
     """The text in one form of its letters, without what nobody sees, and not longer than `LONGEST`."""
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]}\n\n{text[-LONGEST // 2 :]}"
-    return unicodedata.normalize("NFKC", _HIDDEN.sub("", text)).translate(_SIGNS)
+    plain = unicodedata.normalize("NFKC", _HIDDEN.sub("", text)).translate(_SIGNS)
+    return (
+        _SHORTHAND.sub(lambda found: _IN_FULL.get(found[0].lower(), found[0]), plain)
+        if "/" in plain or "\u00b0" in plain
+        else plain
+    )
 
 
 def _reasoning(text: str) -> tuple[str, str, bool]:

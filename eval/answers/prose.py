@@ -2,30 +2,51 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import eval.answers.links as links
 from eval.answers.names import Firmness, Name, deepest, names_in
 from skin_r1.ontology import load_ontology
 
 _NO_IDEA = re.compile(
-    r"\b(?:something else|anything|hard to say|difficult to say|not (?:at all )?(?:sure|certain)|unsure|can(?:no|"
+    r"\b(?:something else|anything|narrow (?:it|this|that) down|equally|hard to say|difficult to say|not (?:at all "
+    r")?(?:sure|certain)|unsure|can(?:no|"
     r"')t (?:say|tell)|no idea|(?:many|various|several|a number of|different) (?:\w+ )?(?:things|conditions|"
     r"causes|possibilities|diseases)|other conditions)\b",
     re.IGNORECASE,
 )
-_RETRACTED = re.compile(
-    r"\b(?:no longer (?:think|believe|sure)|take (?:that|it) back|i was wrong|scratch that|not convinced|never mind)\b",
+# Names that stand alike whatever cues are near them.
+EQUAL = re.compile(
+    r"\b(?:as|no more|not more|no less) (?:likely|possible|probable|plausible) (?:as|than)\b|\bon the one hand\b|"
+    r"\bsome (?:features|findings|aspects|signs|things|elements)\b[^.]*\bothers?\b|"
+    r"\b(?:two|three|several|multiple) (?:problems|conditions|diseases|diagnoses|things|lesions|processes)\b",
+    re.IGNORECASE,
+)
+RETRACTED = re.compile(
+    r"\b(?<!says )(?<!unless )(?<!until )(?:it|this|that) (?:isn't|is not|wasn't|was not)\s*(?:[.!]|$)|(?:it's|"
+    r"that's) not\s*(?:[.!]|$)|\b(?:no longer "
+    r"(?:think|believe|sure)|take (?:that|it) back|i was wrong|scratch that|not convinced|never mind)\b",
+    re.IGNORECASE,
+)
+REFUSED = re.compile(
+    r"\b(?:(?:can(?:no|')t|can not|unable to|not able to|do not|don't|won't|not (?:qualified|allowed|permitted) to|"
+    r"against my|"
+    r"isn't possible to|not possible to|impossible to|difficult to)\b[^.;\n]{0,60}\b(?:diagnos\w+|identify|medical|"
+    r"view|see "
+    r"(?:the|any|your|an?) (?:image|photo|picture)|determine|assess|comment|help with)|no (?:image|photo|picture)|i'm "
+    r"sorry)\b",
     re.IGNORECASE,
 )
 UNDECIDED = re.compile(
-    r"\b(?:just as (?:well|likely)|equally (?:likely|possible|plausible)|(?:can(?:no|')t|unable to|hard to|"
+    r"\b(?:just as (?:well|likely)|equal(?:ly)? (?:\w+ )?(?:likely|possible|plausible|chance\w*|odds|probab\w+)|"
+    r"(?:can(?:no|')t|unable to|hard to|"
     r"difficult to|impossible to) (?:decide|tell|distinguish|determine|differentiate|choose|say|separate)|"
     r"toss-?up|50/50|fifty-fifty|undecided|torn between|either way)\b",
     re.IGNORECASE,
 )
 TURNED = re.compile(
     r"\b(?:but|however|wait|hold on|no\.\.\.|second thoughts?|actually|on reflection|instead|closer|looking again|"
-    r"second look|revis\w+|reconsider\w*|chang\w+ my|then again|hmm|let me)\b",
+    r"second look|revis\w+|reconsider\w*|chang\w+ my|then again|though|otherwise|until|hmm|let me)\b",
     re.IGNORECASE,
 )
 
@@ -40,6 +61,7 @@ class Found:
         quote: the words that were read.
         why: how it was read, or why nothing was.
         firmness: of the name in prose; `CONCLUDED` for a plain value.
+        several: it stands by several alike.
     """
 
     slug: str | None
@@ -47,6 +69,7 @@ class Found:
     quote: str
     why: str
     firmness: Firmness = Firmness.CONCLUDED
+    several: bool = False
 
 
 def read_prose(text: str) -> Found:
@@ -59,15 +82,31 @@ def read_prose(text: str) -> Found:
     if len(coarse) < len(standing):  # "impetigo, a bacterial infection"
         standing = [name for name in standing if name not in coarse or name.firmness > Firmness.NAMED]
     if not standing:
+        hinted = deepest(
+            [name.slug for name in names if name.firmness is Firmness.HINTED and not last[name.slug].denied]
+        )
+        open_ = REFUSED.search(text) or _NO_IDEA.search(text) or UNDECIDED.search(text) or RETRACTED.search(text)
+        alone = len(hinted) == 1 and all(slug in load_ontology().path(hinted[0]) for slug in rivals)
+        if alone and not open_ and load_ontology().nodes[hinted[0]].level in ("diagnosis", "subtype"):
+            name = next(name for name in reversed(names) if name.slug == hinted[0])
+            return Found(hinted[0], hinted, _quote(text, name, name), "the one diagnosis thought of", name.firmness)
         return Found(None, rivals, "", "no diagnosis is asserted" if names else "no known name")
+    held = [name for name in names if name.firmness > Firmness.AGAINST]
+    if _PERCENT.search(text) and len({name.slug for name in held}) > 1 and (likeliest := _by_share(text, held)):
+        standing = [replace(likeliest, firmness=Firmness.LIKELY)]
+    if len({name.slug for name in standing}) > 1 and (closing := _closing(text, standing)):
+        standing = closing
+    if EQUAL.search(text) and len(deepest([name.slug for name in names])) > 1:
+        return Found(
+            None, rivals, _quote(text, names[0], names[-1]), "it does not decide between several", several=True
+        )
     top = max(name.firmness for name in standing)
     best = [name for name in standing if name.firmness == top]
     kinds = deepest([name.slug for name in best])
     if len(kinds) > 1 or (any(name.alternative for name in best) and len({name.slug for name in best}) > 1):
         if top < Firmness.LIKELY or not _changed(text, best):
-            return Found(
-                None, rivals, _quote(text, best[0], best[-1]), "several diagnoses, none set above the others", top
-            )
+            why = "several diagnoses, none set above the others"
+            return Found(None, rivals, _quote(text, best[0], best[-1]), why, top, several=True)
         kinds, best = (best[-1].slug,), best[-1:]
     name = next(name for name in reversed(best) if name.slug == kinds[0])
     slug = _finer(kinds[0], standing)
@@ -75,10 +114,12 @@ def read_prose(text: str) -> Found:
         return Found(None, rivals, _quote(text, name, name), "only a group of diagnoses is named", top)
     if len({n.slug for n in standing}) > 1 and UNDECIDED.search(text):
         return Found(None, rivals, _quote(text, name, name), "it does not decide between several", top)
-    if _RETRACTED.search(text, name.end):
+    if RETRACTED.search(text, name.end):
         return Found(None, rivals, _quote(text, name, name), "it is taken back", top)
-    if top == Firmness.POSSIBLE and _NO_IDEA.search(text):
+    if top == Firmness.POSSIBLE and (_NO_IDEA.search(text) or links.OR_ELSE.match(text, name.end)):
         return Found(None, rivals, _quote(text, name, name), "a possibility among others", top)
+    if top <= Firmness.NAMED and REFUSED.search(text):
+        return Found(None, rivals, _quote(text, name, name), "it declines to diagnose", top)
     if top <= Firmness.NAMED and not _to_the_point(text, name, names):
         return Found(None, rivals, _quote(text, name, name), "a diagnosis is named in passing", top)
     others = tuple(each for each in rivals if each != slug and each not in load_ontology().path(slug))
@@ -101,6 +142,52 @@ def _finer(slug: str, standing: Sequence[Name]) -> str:
     least = Firmness.POSSIBLE if tree.nodes[slug].level in ("group", "family") else Firmness.LIKELY
     kinds = deepest([n.slug for n in standing if slug in tree.ancestors(n.slug) and n.firmness >= least])
     return kinds[0] if len(kinds) == 1 else slug
+
+
+_NEAR = 60  # characters before a name that tell whether a sentence begins with it
+
+
+def _closing(text: str, standing: Sequence[Name]) -> list[Name]:
+    """The name that is all of the last sentence, where no sentence before it is a mere name: "... no. Eczema."."""
+    name = standing[-1]
+    if name.firmness is not Firmness.NAMED or not _END.fullmatch(text, name.end):
+        return []
+    start = _START.search(text, max(0, name.start - _NEAR), name.start)
+    if start is None or any(
+        _BARE.search(text, max(0, each.start - _NEAR), each.start) and text[each.end : each.end + 1] in (".", ";")
+        for each in standing[:-1]
+    ):
+        return []
+    return [replace(name, firmness=Firmness.CONCLUDED)]
+
+
+_START = re.compile(
+    r"(?<!\bvs)(?<!\bv)(?<!e\.g)(?<!i\.e)(?:[.!?:\u2026]|\s[-\u2013\u2014])\s+(?:(?:an?|the|so|ok(?:ay)?|then|yes|no|"
+    r"definitely|just|simply|probably|likely|clearly|plain|"
+    r"simple)[ ,]+)*$",
+    re.IGNORECASE,
+)
+_BARE = re.compile(r"(?:^|[.!?]\s|\n)\s*(?:[\w ]{1,20}:\s*)?(?:(?:an?|the|or|and) )*$", re.IGNORECASE)
+_END = re.compile(
+    r"\W*(?:\([^()]*\))?\W*(?:then|i(?:'d| would) (?:say|guess|think)|it is|in my (?:view|opinion|book)|all along|for "
+    r"me)?\W*",
+    re.IGNORECASE,
+)
+
+
+_PERCENT = re.compile(r"\d{1,3}(?:\.\d+)?(?= ?%| (?:out of|in) (?:10|ten)\b)")
+
+
+def _by_share(text: str, names: Sequence[Name]) -> Name | None:
+    """The likeliest of names that each have a percentage: "X at 70%, Y at 20%", "70% X, 20% Y"."""
+    starts, ends = [name.start for name in names], [name.end for name in names]
+    behind = [text[end : min(end + 25, start)] for end, start in zip(ends, [*starts[1:], len(text)], strict=True)]
+    before = [text[max(start - 25, end) : start] for start, end in zip(starts, [0, *ends[:-1]], strict=True)]
+    for stretches in (before, behind):
+        shares = [float(found[0]) for each in stretches if (found := _PERCENT.search(each))]
+        if len(shares) == len(names):
+            return names[shares.index(max(shares))] if shares.count(max(shares)) == 1 else None
+    return None
 
 
 def _changed(text: str, best: list[Name]) -> bool:

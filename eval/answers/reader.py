@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from eval.answers.codes import read_code
+from eval.answers.layout import by_letter, emphasised, names_of, ranking
 from eval.answers.names import Firmness, deepest, names_in
 from eval.answers.objects import Record, record
 from eval.answers.parts import Parts, take_apart
@@ -97,14 +99,27 @@ def _diagnosis(parts: Parts, lines: Sequence[Statement], records: Sequence[Recor
     if parts.objects and not any(line.kind in ("final", "main") for line in lines) and not names_in(parts.answer):
         return Found(None, (), "", "the object names no diagnosis"), listed
     labelled = _labelled(lines)
-    ranking = None if labelled else _ranking(lines)
+    ranked = None if labelled else ranking(lines)
     prose = read_prose(_prose(lines))
-    for found, rest in ((labelled, listed), ranking or (None, ())):
+    for found, rest in ((labelled, listed), ranked or (None, ())):
         if found is not None:
             return _unless_revised(found, prose, lines), rest
-    if len(lines) == 1 and (whole := read_value(lines[0].text)).slug:
+    if len(lines) == 1 and not _TURNED_DOWN.search(lines[0].label) and (whole := read_value(lines[0].text)).slug:
         return whole, listed
+    if prose.several and (slug := emphasised(parts.answer)) in prose.rivals and slug:
+        return Found(
+            slug, (slug, *(each for each in prose.rivals if each != slug)), slug, "the one that is set in bold"
+        ), listed
+    if lettered := by_letter(parts.answer):
+        return lettered, listed
+    if prose.slug is None and not prose.rivals and (slug := read_code(parts.answer)):
+        return Found(slug, (slug,), parts.answer.strip()[:120], "a code of the ICD"), listed
     return prose, listed
+
+
+_TURNED_DOWN = re.compile(
+    r"exclu|ruled? out|unlikely|less likely|against|^\W*not\b|negative|mimic|history", re.IGNORECASE
+)
 
 
 def _tagged(text: str) -> Found:
@@ -148,68 +163,13 @@ def _labelled(lines: Sequence[Statement]) -> Found | None:
     return None
 
 
-_COMMAS = re.compile(r"\s*(?:[,;](?![^()]{0,40}\))|>{1,3}|\u2192)\s*")
-_OR_NEXT = re.compile(r"\b(?:or|vs\.?|versus)\W*$", re.IGNORECASE)
-_OPEN_LIST = re.compile(r"\b(?:could|may|might|possib|include|such as|cannot|can't|any of)", re.IGNORECASE)
-
-
-def _ranking(lines: Sequence[Statement]) -> tuple[Found, tuple[str, ...]] | None:
-    """The first of a numbered list, or the likeliest where shares are given; None where nothing is ranked."""
-    own = [line for line in lines if line.kind in ("ranked", "differential", None)]
-    items = [line for line in own if (line.item or line.share is not None) and len(_names(line)) < 2]
-    if len(items) < 2:
-        items = next((pieces for line in own if len(pieces := _pieces(line)) > 1 and _ordered(line, pieces)), [])
-    read = [(line, slug) for line in items if (slug := read_item(line.text))]
-    if len(read) < 2 or any(_OR_NEXT.search(line.text) for line, _ in read):
-        return None
-    shares = [line.share for line, _ in read]
-    if all(share is not None for share in shares):
-        read.sort(key=lambda pair: -(pair[0].share or 0.0))
-        if read[0][0].share == read[1][0].share:
-            return None
-    elif not (read[0][0].rank == 1 or read[0][0].kind == "ranked") or (
-        read[0][0].kind != "ranked" and _OPEN_LIST.search(read[0][0].label)
-    ):
-        return None
-    elif read[0][0].rank == 1 and (before := _before(lines, read[0][0])) and _OPEN_LIST.search(before):
-        return None
-    slugs = tuple(slug for _, slug in read)
-    return Found(slugs[0], slugs, read[0][0].text[:120], "the first of a ranking"), slugs[1:]
-
-
-def _before(lines: Sequence[Statement], line: Statement) -> str:
-    at = next((k for k, each in enumerate(lines) if each is line), 0)
-    return lines[at - 1].text[-200:] if at else ""
-
-
-def _pieces(line: Statement) -> list[Statement]:
-    """The items of a list that stands in one line."""
-    texts = _COMMAS.split(line.text)
-    kind = "ranked" if ">" in line.text or "\u2192" in line.text else line.kind
-    return [replace(part, kind=kind, label=line.label) for text in texts for part in statements(f"- {text}")]
-
-
-def _names(line: Statement) -> list[str]:
-    return [slug for piece in _pieces(line) if (slug := read_item(piece.text))]
-
-
-def _ordered(line: Statement, pieces: Sequence[Statement]) -> bool:
-    return pieces[0].kind == "ranked" or all(piece.share is not None for piece in pieces)
-
-
-def read_item(text: str) -> str | None:
-    """The name that opens an item of a list: "Tinea corporis: would be scaly"."""
-    head = re.split(r"[:(\u2013\u2014]| - |;|\. |, | because | would | is ", text, maxsplit=1)[0]
-    return read_value(head).slug
-
-
 def _listed(lines: Iterable[Statement]) -> tuple[str, ...]:
     """The diagnoses of lists of what else it could be, in order."""
     out: list[str] = []
     for line in lines:
         if line.kind not in ("differential", "ranked"):
             continue
-        read = _names(line)
+        read = names_of(line)
         out += read if read or line.item else _all(line.text)
     return tuple(dict.fromkeys(out))
 
@@ -235,9 +195,10 @@ def _unless_revised(found: Found, prose: Found, lines: Sequence[Statement]) -> F
     if found.slug in tree.path(prose.slug) or prose.slug in tree.path(found.slug):
         return found
     below = False
-    for line in lines:
+    for at, line in enumerate(lines):
         if below and line.kind is None and (turn := _REVISED.search(line.text)):
-            later = read_prose(line.text[turn.start() :])
+            rest = "\n".join(f"{each.label}: {each.text}" for each in lines[at + 1 :])
+            later = read_prose(f"{line.text[turn.start() :]}\n{rest}")
             return later if later.slug else Found(None, (found.slug,), line.text[:120], "the answer is taken back")
         below = below or line.kind in ("main", "final")
     return found

@@ -19,14 +19,42 @@ _NUMBER = re.compile(
     r"^#(\d{1,2})[.):]?\s+(?=\S)",
     re.IGNORECASE,
 )
-_LETTER = re.compile(r"^\(?[A-H][.)]\s+(?=\S)")
-_INLINE = re.compile(r"(?<=[\s:])(?=\(?[1-9][.)]\s+[^\W\d])")
+_LETTER = re.compile(r"^\(?[A-Ha-h][.)]\s+(?=\S)")
+_INLINE = re.compile(r"(?<=[\s:])(?=\(?[1-9](?:[.)]| -)\s+[^\W\d])")
 _LABEL = re.compile(
     r"^(?P<label>[^:=|\n\u2192]{1,60}?)\s*(?::(?!\d)|=(?!>)|[-=]>|\u2192|\s[-\u2013\u2014]+(?=\s))\s*(?P<value>.*)$"
 )
-_NEXT_LABEL = re.compile(r"(?<=[.;!?]) +(?=[A-Z][\w/-]*(?: [\w/-]+){0,4}:\s)|;(?=\w+=)")
+_NEXT_LABEL = re.compile(
+    r"(?<=[.;!?]) +(?=[*_]*[A-Z][\w/-]*(?: [\w/-]+){0,4}:\s)|;(?=\w+=)|"
+    r"(?<=[.;!?]) +(?=(?:(?:the|my|so|thus|final|correct|best|most likely|right) )+(?:answer|diagnosis|choice|option)\s*:)"
+)
 _SOAP = re.compile(r"(?:^|\s)(?=[SOAP]:\s)")
-_SHARE = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*%|(?:\(|:\s*|=\s*)(0?\.\d+|1\.0+)\b")
+_SHARE = re.compile(
+    r"(?:(\d{1,3})\s*%?\s*(?:-|\u2013|to)\s*)?(\d{1,3}(?:\.\d+)?)\s*%|(?:\(|:\s*|[=\u2248~]\s*)(0?\.\d+|1\.0+)\b"
+)
+_LEVEL = re.compile(
+    r"\((very )?(high|moderate|medium|intermediate|low)(?: (?:likelihood|probability|confidence))?\)", re.IGNORECASE
+)
+_LEVELS = {"high": 0.8, "moderate": 0.5, "medium": 0.5, "intermediate": 0.5, "low": 0.2}
+_SHARE_CELL = re.compile(
+    r"[~<>\u2248 ]*(?:\d{1,3}(?:\.\d+)? ?%|[01]?\.\d+)|(?:very )?(?:high|moderate|medium|intermediate|low)",
+    re.IGNORECASE,
+)
+_BARLESS = re.compile(r"^[^|\n]+ \| .* \| .*$", re.MULTILINE)
+_GRADE = re.compile(
+    r"(?:[-\u2013\u2014:,(]\s*)(most likely|likeliest|highest|very likely|likely|probable|possible|moderate|less "
+    r"likely|lower|low|"
+    r"unlikely|least likely|remote)\)?[.;]?$",
+    re.IGNORECASE,
+)
+_GRADES = {"most likely": 0.9, "likeliest": 0.9, "highest": 0.9, "very likely": 0.8, "likely": 0.7, "probable": 0.7}
+_GRADES |= {"possible": 0.4, "moderate": 0.4, "less likely": 0.2, "lower": 0.2, "low": 0.2}
+_FIRST = re.compile(r"^(first|second|third|fourth|fifth)(?:ly)?\s*:\s*(?=\S)", re.IGNORECASE)
+_ORDINALS = ("first", "second", "third", "fourth", "fifth")
+_IN_TENTHS = re.compile(r"\b(10|\d(?:\.\d)?)\s*/\s*10\b")
+_SHARES_HEAD = re.compile(
+    r"^\s*\|[^\n]*\|[^|\n]*(?:%|prob|likeli|confiden|score)[^|\n]*\|[^\n]*$", re.IGNORECASE | re.MULTILINE
+)
 _HEADING = re.compile(r"^\s*(?:#{1,6}\s|\*\*[^*]+\*\*:?\s*$|__[^_]+__:?\s*$)|:\s*(?:\*\*)?\s*$")
 _PLURAL = re.compile(r"diagnoses|predictions|hypotheses|candidates", re.IGNORECASE)
 
@@ -90,7 +118,7 @@ def statements(text: str) -> tuple[Statement, ...]:
         elif kind in ("main", "final", "initial"):
             kind = "ranked" if _PLURAL.search(label) and item else kind
             taken = True
-        out.append(Statement(kind, label, line, rank, _share(line), item))
+        out.append(Statement(kind, label, line, rank, _share(line) or _stars(raw), item))
     if waiting:
         out.append(Statement(None, "", waiting))  # "**Malignant**" was no heading
     return tuple(out)
@@ -98,9 +126,11 @@ def statements(text: str) -> tuple[Statement, ...]:
 
 def _lines(text: str) -> Iterator[str]:
     soap = all(f"{letter}:" in text for letter in "SOAP")
+    table = " | " in text and len(_BARLESS.findall(text)) > 1  # one without the outer bars
+    shares = "|" in text and _SHARES_HEAD.search(text) is not None
     for raw in text.split("\n"):
-        if raw.lstrip().startswith("|"):
-            yield _row(raw)
+        if raw.lstrip().startswith("|") or (table and raw.count(" | ") > 1):
+            yield _row(raw, shares)
             continue
         pieces = _NEXT_LABEL.split(raw)
         for piece in pieces:
@@ -112,12 +142,14 @@ def _lines(text: str) -> Iterator[str]:
                 yield piece
 
 
-def _row(raw: str) -> str:
+def _row(raw: str, shares: bool) -> str:
     """A row of a table as a line: "| 1 | Melanoma | 60% |" is "1. Melanoma: 60%"."""
     cells = [cell.strip() for cell in raw.strip().strip("|").split("|") if cell.strip(" -:")]
     if cells and re.fullmatch(r"#?\d{1,2}\.?", cells[0]):
         return f"{cells[0].strip('#.')}. {cells[1] if len(cells) > 1 else ''} {' '.join(f'({c})' for c in cells[2:])}"
-    if len(cells) > 1 and re.fullmatch(r"[~<>\u2248 ]*(?:\d{1,3}(?:\.\d+)? ?%|[01]?\.\d+)", cells[1]):
+    if len(cells) > 1 and shares and re.fullmatch(r"\d{1,3}(?:\.\d+)?", cells[1]):
+        cells[1] = f"{cells[1]}%"
+    if len(cells) > 1 and _SHARE_CELL.fullmatch(cells[1]):
         return f"- {cells[0]} ({cells[1]})"
     return f"{cells[0]}: {' '.join(cells[1:])}" if len(cells) > 1 else "".join(cells)
 
@@ -134,6 +166,8 @@ def _bare(raw: str) -> tuple[str, int | None, bool]:
         elif found := _NUMBER.match(line):
             rank, item = int(found[1] or found[2]), True
             line = line[found.end() :].lstrip()
+        elif found := _FIRST.match(line):
+            rank, item, line = _ORDINALS.index(found[1].lower()) + 1, True, line[found.end() :]
         elif found := _LETTER.match(line):
             item, line = True, line[found.end() :]
         else:
@@ -162,7 +196,20 @@ _PLAIN_HEADING = re.compile(
 )
 
 
+def _stars(raw: str) -> float | None:
+    """A mark out of five in stars or dots."""
+    return len(found[0]) / 5 if (found := re.search("[\u2605\u2b50\u25cf]+", raw)) else None
+
+
 def _share(line: str) -> float | None:
     if found := _SHARE.search(line):
-        return float(found[1]) / 100 if found[1] else float(found[2])
+        if found[2] is None:
+            return float(found[3])
+        return (float(found[1] or found[2]) + float(found[2])) / 200  # of a range the middle
+    if found := _LEVEL.search(line):
+        return _LEVELS[found[2].lower()] * (1.1 if found[1] else 1.0)
+    if found := _IN_TENTHS.search(line):
+        return float(found[1]) / 10
+    if found := _GRADE.search(line):
+        return _GRADES.get(found[1].lower(), 0.1)
     return None

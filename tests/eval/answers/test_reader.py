@@ -10,13 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.answers import FreeAnswer, read_answer
+from eval.answers.codes import TABLE as TABLE_OF_CODES
+from eval.answers.spelling import slip_of
 from skin_r1.concepts import load_concepts
 from skin_r1.ontology import load_ontology
 from skin_r1.reading import MALIGNANCIES, Reading, parse, render
+from skin_r1.wording import read_tsv
 
 TABLE = Path(__file__).parents[1] / "free_answers.jsonl"
 ROWS = [json.loads(line) for line in TABLE.read_text(encoding="utf-8").splitlines()]
 SLUGS = sorted(load_ontology().nodes)
+FRAMES = list(read_tsv(Path(__file__).parents[1] / "answer_frames.tsv"))
+FILLINGS = [  # the diagnosis that a frame states, and two others
+    ("psoriasis", "nummular eczema", "tinea corporis"),
+    ("melanoma", "blue nevus", "dermatofibroma"),
+]
 
 
 def test_the_table_is_as_large_and_as_wide_as_it_should_be():
@@ -42,6 +50,42 @@ def test_right_in_97_and_wrong_in_1_of_100_free_answers():
     total = Counter({v: sum(n for (_, verdict), n in counts.items() if verdict == v) for v in ("right", "wrong")})
     assert total["right"] >= 0.97 * len(ROWS), missed
     assert total["wrong"] <= 0.01 * len(ROWS), missed
+
+
+@pytest.mark.parametrize("names", FILLINGS, ids=["psoriasis", "melanoma"])
+def test_a_sentence_says_the_same_of_any_diagnosis(names):
+    x, y, z = names
+    capital = {mark: name.capitalize() for mark, name in zip("XYZ", names, strict=True)}
+    wrong, unsure = [], []
+    for row in FRAMES:
+        text = row["frame"].replace("\\n", "\n").format(x=x, y=y, z=z, **capital)
+        expected = load_ontology().lookup(x) if row["kind"] == "stated" else None
+        if (read := read_answer(text).diagnosis) != expected:
+            (unsure if read is None else wrong).append(text)
+    assert len(FRAMES) >= 600 and sum(row["kind"] == "open" for row in FRAMES) >= 150
+    assert len(wrong) <= 0.005 * len(FRAMES), wrong
+    assert len(unsure) <= 0.03 * len(FRAMES), unsure
+
+
+@pytest.mark.parametrize(
+    ("code", "slug"),
+    [("L40.0", "psoriasis"), ("ICD-10-CM: C44.311", "basal-cell-carcinoma"), ("L98.9", None), ("C44.90", None)],
+)
+def test_a_code_alone_is_read_where_it_means_one_diagnosis(code, slug):
+    assert read_answer(code).diagnosis == slug
+
+
+def test_every_code_of_the_table_means_a_node_of_the_tree():
+    rows = list(read_tsv(TABLE_OF_CODES))
+    assert {row["diagnosis"] for row in rows} <= set(SLUGS)
+    assert len({row["code"] for row in rows}) == len(rows) >= 150
+
+
+@pytest.mark.parametrize(
+    ("slip", "slug"), [("melenoma", "melanoma"), ("vitilligo", "vitiligo"), ("parakeratosis", None), ("lipomma", None)]
+)
+def test_one_slip_of_the_pen_is_forgiven_where_the_consonants_stand(slip, slug):
+    assert slip_of(slip) == slug
 
 
 @pytest.mark.parametrize("key", ["differential", "malignancy"])
