@@ -166,8 +166,8 @@ def _confidence(table: LabelTable) -> list[Metric | Ranked]:
     curves = {"aurc": aurc, "excess_aurc": excess_aurc}
     curves |= {f"accuracy_at_coverage_{at}": partial(accuracy_at, at / 100) for at in COVERAGES}
     return [
-        Metric("ece_mass", laid["mass"], expected_error, known),
-        Metric("ece_width", laid["width"], expected_error, known),
+        Metric("ece_mass", laid["mass"], expected_error, known, biased=True),
+        Metric("ece_width", laid["width"], expected_error, known, biased=True),
         Metric("ece_debiased", laid["mass"], debiased_error, known),
         *(_curve(name, curve, confidence, correct, known) for name, curve in curves.items()),
     ]

@@ -10,7 +10,7 @@ between them are paired.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -33,12 +33,14 @@ class Metric:
         totals: [cases, k], what each case adds to the k sums; zero where the metric does not apply.
         reduce: sums [..., k] -> metric [...]; NaN where undefined.
         applies: [cases], the cases that the metric is about.
+        biased: chance alone moves it up, the more the fewer the cases; see `interval`.
     """
 
     name: str
     totals: Floats
     reduce: Callable[[Floats], Floats]
     applies: Mask
+    biased: bool = False
 
     def value(self) -> float:
         """The metric on all cases; NaN where undefined."""
@@ -46,7 +48,7 @@ class Metric:
 
     def within(self, cases: Mask) -> "Metric":
         """The same metric over some of the cases only."""
-        return Metric(self.name, self.totals * cases[:, None], self.reduce, self.applies & cases)
+        return replace(self, totals=self.totals * cases[:, None], applies=self.applies & cases)
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,11 @@ def estimate(
 
 
 def interval(metric: Metric | Ranked, drawn: Floats, member: Members, level: float = 0.95) -> Estimate:
-    """A metric with the percentile interval of its resamples [resamples]; see `Estimate` for what is undefined."""
+    """A metric with the percentile interval of its resamples [resamples]; see `Estimate` for what is undefined.
+
+    That of a biased one would lie too high, as resamples add the bias once more: it has the basic interval, from 2 value -
+    high to 2 value - low and not below 0 (Davison & Hinkley, Bootstrap Methods and their Application, 1997, section 5.2.1).
+    """
     value = metric.value()
     if np.isnan(value):
         return Estimate(None, None, None, 0)
@@ -186,4 +192,6 @@ def interval(metric: Metric | Ranked, drawn: Floats, member: Members, level: flo
     if len(np.unique(member[metric.applies])) < 2 or not len(defined):
         return Estimate(value, None, None, n)
     low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    if isinstance(metric, Metric) and metric.biased:
+        low, high = (max(0.0, 2 * value - end) for end in (high, low))
     return Estimate(value, float(low), float(high), n)

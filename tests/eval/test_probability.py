@@ -14,9 +14,9 @@ from sklearn.metrics import (
 )
 
 from eval.label_scores import LabelTable, label_table, log_probabilities
-from eval.metrics.binning import bin_of, bin_totals, debiased_error
+from eval.metrics.binning import bin_of, bin_totals, debiased_error, expected_error
 from eval.metrics.probability import COVERAGES, NAMES, SENSITIVITIES, SPECIFICITIES, probability
-from eval.statistics.bootstrap import estimate
+from eval.statistics.bootstrap import Metric, estimate
 from skin_r1.errors import UserError
 from skin_r1.ontology import load_ontology
 
@@ -306,3 +306,21 @@ def test_10000_cases_and_200_resamples_take_a_second():
     assert time.process_time() - start < 3  # 0.3 s on an idle core
     for name in ("roc_auc", "auprc", "malignant_sensitivity_at_90", "aurc", "nll"):
         assert found[name].low < found[name].value < found[name].high
+
+
+def test_the_interval_of_a_calibration_error_mostly_holds_the_truth():
+    """Confidence too high by 0.05 in each bin: the percentile interval adds the bias once more and holds it one time in six."""
+    rng, ones, held = np.random.default_rng(0), np.ones(200, dtype=bool), dict.fromkeys((False, True), 0)
+    for seed in range(40):
+        confidence = rng.choice(0.5 + np.arange(8) / 15, 200)
+        correct = rng.random(200) < confidence - 0.05
+        totals = bin_totals(confidence, correct, bin_of(confidence, "width"))
+        for biased in held:
+            metric = Metric("ece", totals, expected_error, ones, biased)
+            found = estimate([metric], [str(case) for case in range(200)], seed=seed, resamples=200)["ece"]
+            held[biased] += found.low <= 0.05 <= found.high
+    assert held[True] >= 30 and held[False] <= 12
+    assert [metric.name for metric in probability(drawn(1)) if getattr(metric, "biased", False)] == [
+        "ece_mass",
+        "ece_width",
+    ]
