@@ -50,7 +50,7 @@ CAUSE = re.compile(
 LISTED = re.compile(
     r"\b(?:exclude|rule out|ruling out|consider(?:ed|ations?|ing)?|differentials?|includ\w+|such as|possibilit\w+|"
     r"alternativ\w*|e\.?g|for example|rang\w+|(?<!correct )(?<!right )(?<!best )(?<!chosen )option|options|causes|"
-    r"others?|versus|vs|between|among|either|whether|if|"
+    r"others?|versus|vs|between(?! the\b)|among|either|whether|if|"
     r"also|distant second|conditions like|conditions|worried about|kept in mind|(?<!in )keep(?:ing)?|bear(?:ing)?|in "
     r"case|ddx?|d/d|runner-?up|"
     r"second(?:ly)?)\b(?: [\w'-]+){0,8}\W*$",
@@ -79,12 +79,13 @@ ELSEWHERE = re.compile(
     r"\w+){0,3}|"
     r"common (?:in|with)|excludes|argues? against|treat\w* (?:of|for)?|(?:was|were|been|being) (?:\w+ly )?treated as|"
     r"clinic(?:al)? trial\w*)\s*(?:(?:an?|the|"
-    r"any|early|frank|true|classic|typical|possible|most|some|other|with|of) )*\W*$",
+    r"any|early|frank|true|classic|typical|possible|most|some|other|with|of|pigmented|nodular|simple|common|chronic|"
+    r"acute) )*\W*$",
     re.IGNORECASE,
 )
 FIRST_THOUGHT = re.compile(
     r"\b(?:initial\w*|(?:i|we) first|one might|at first|first (?:thought|glance|impression|sight|guess|instinct|idea|"
-    r"hunch)|was going to|started (?:out|off)|about to|entertained|for a moment|"
+    r"hunch)|was going to|started (?:out|off)|about to|(?:like|love|want) to say|entertained|for a moment|"
     r"originally|previously|i considered|i had thought|prelim\w+(?! (?:diagnos|judg|assess|conclu|consider)\w+)|"
     r"tempting|"
     r"(?:was|were|am) (?:inclined|tempted)|my first (?!choice|pick|diagnosis|place)\w+|(?:was|were|had been) thinking|"
@@ -159,7 +160,8 @@ UP_AFTER = re.compile(
     r"front-?runner|working|final|correct|(?:(?<=the )|(?<=my )|(?<=final )|(?<=working )|(?<=likely )|(?<=a ))(?:\w+ "
     r")?diagnosis|"
     r"diagnosed|supported|fits|explains|first choice|number one|plausible|winner)|makes (?:the )?(?:more|most|better|"
-    r"best|perfect) sense|most\s*(?:[.;!]|$)|is (?:very |quite )?(?:high|strong|great)\s*(?:[.;!]|$)|(?:would be|is|"
+    r"best|perfect) sense|most\s*(?:[.;!]|$)|is (?:very |quite )?(?:(?:high|strong|great)\s*(?:[.;!]|$)|high (?:on|"
+    r"up))|(?:would be|is|"
     r"makes|seems|looks) "
     r"(?:(?:the|my|an?) )?"
     r"(?:good|reasonable|sensible|fitting|perfect|natural|strong|obvious|excellent|better|safest|neat) (?:explanation|"

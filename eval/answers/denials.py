@@ -11,6 +11,7 @@ NOTHING = re.compile(
 # What others fear, ask, say or have had.
 OTHERS = re.compile(
     r"\b(?:you|you're|patient|he|she)(?: are| is| were)? (?:concerned|worried|asking|wondering)(?: \w+){0,3}\s+$|"
+    r"^\s*for (?:an?|any|every) (?:\w+ ){0,2}$|"
     r"(?<!i'm )(?<!i am )(?<!we're )\b(?:worr(?:y|ied|ies)|afraid|fears?|feared|asks?|asked|asking|wonder\w*|anxious|"
     r"pamphlet|leaflet|learn|information|article|read "
     r"more)\b(?: \w+){0,3} (?:about|that|if|whether|on)\b(?: \w+){0,4}\W*$|"

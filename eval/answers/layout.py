@@ -87,7 +87,7 @@ def read_item(text: str) -> str | None:
     """The name that opens an item of a list: "Tinea corporis: would be scaly"."""
     text = _PROBABILITY.sub(r"\1", text)
     before, _, after = SHARE.sub(" ", text).partition(":")
-    heads = (_HEAD.split(part, maxsplit=1)[0] for part in (before, after))
+    heads = (head for part in (before, after) for head in _HEAD.split(part, maxsplit=2)[:2])
     return next((slug for head in heads if (slug := read_value(head).slug)), None)
 
 

@@ -89,8 +89,9 @@ def names_in(text: str) -> tuple[Name, ...]:
             alternative = joined is not None and links.OR.search(joined[0]) is not None
             told = last is not None and links.TOLD_FROM.search(plain, clause.starts[0], start)
             weak = last is not None and (last.firmness is Firmness.NAMED or (told and last.firmness < Firmness.FINAL))
+            told = told or (last is not None and start - last.end < 40 and links.ALTERNATIVE.search(between))
             if (joined or told) and firm < Firmness.HINTED and not refused and last and weak:
-                out[-1] = replace(last, firmness=Firmness.LISTED)  # "X and Y are mimics", "to tell X from Y"
+                _lower(out)  # "X and Y are mimics", "to tell X from Y"
             if alternative and last and last.firmness >= Firmness.LIKELY and " v" in between.lower():
                 if links.FAVOURED.search(text, max(0, last.start - _NEAR), last.start):
                     firm, alternative = Firmness.LISTED, False  # "favour X vs Y"
@@ -100,6 +101,14 @@ def names_in(text: str) -> tuple[Name, ...]:
             last = Name(span.diagnosis or "", start, end, firm, number, denied, alternative)
             out.append(last)
     return tuple(out)
+
+
+def _lower(names: list[Name]) -> None:
+    """Take the last name, and those that stand as alternatives to it, for merely listed."""
+    for at in range(len(names) - 1, -1, -1):
+        names[at] = replace(names[at], firmness=Firmness.LISTED)
+        if not names[at].alternative:
+            return
 
 
 def _in_line(one: str, other: str) -> bool:
