@@ -67,7 +67,8 @@ def create_app(engine: Engine, settings: Settings, keys: Keys, audit: Audit | No
             if audit:
                 await audit.close()
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    # A redirect for a slash too many would name the host that the client names.
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.add_middleware(Watch, meters=gateway.meters, routes=(*ASKING, *READING))
     app.add_middleware(Shield)
 

@@ -20,7 +20,7 @@ from skin_r1.serve.guard.admission import authorize
 from skin_r1.serve.guard.body import read_body
 from skin_r1.serve.guard.gone import until_gone
 from skin_r1.serve.guard.keys import Caller, Keys
-from skin_r1.serve.guard.limiter import Limiter
+from skin_r1.serve.guard.limiter import Hold, Limiter
 from skin_r1.serve.guard.shield import request_id
 from skin_r1.serve.intake.decoder import Decoder
 from skin_r1.serve.intake.picture import ImageLimits, Picture
@@ -71,9 +71,10 @@ class Call:
         facts: of the audit's closing line; no content but in `content`, which the audit drops unless told otherwise.
     """
 
-    def __init__(self, gateway: Gateway, request: Request, caller: Caller, body: bytes) -> None:
+    def __init__(self, gateway: Gateway, request: Request, caller: Caller, body: bytes, hold: Hold) -> None:
         """Hand the opening line to the audit."""
-        self.gateway, self.request, self.caller, self.body = gateway, request, caller, body
+        self.gateway, self.request, self.caller = gateway, request, caller
+        self._body, self._hold = body, hold
         self.id = request_id(request)
         self.facts: dict[str, Any] = {}
         self._ended = False
@@ -81,8 +82,17 @@ class Call:
         fields = {"request": self.id, "key": caller.id, "route": request.url.path, "bytes": len(body), **versions}
         self._entry = gateway.audit.begin(**fields) if gateway.audit else None
 
+    def take_body(self) -> bytes:
+        """The body, once: it is not kept while the engine works."""
+        body, self._body = self._body, b""
+        return body
+
     async def pictures(self, uploads: Sequence[tuple[bytes, str | None]], modality: str | None) -> list[Picture]:
-        """Clean the pictures: bytes and declared format, in order."""
+        """Clean the pictures: bytes and declared format, in order.
+
+        Raises:
+            Refused: see `Decoder.picture`, and 429 `busy`; the others are given up.
+        """
         audit, decoder = self.gateway.audit, self.gateway.decoder
         if audit and uploads:
             self.facts["pictures"] = [audit.fingerprint(data) for data, _ in uploads]
@@ -90,12 +100,20 @@ class Call:
         async def one(data: bytes, expected: str | None) -> Picture:
             began = time.monotonic()
             try:
-                return await decoder.picture(data, expected, modality)
+                picture = await decoder.picture(data, expected, modality)
             finally:
                 self.gateway.meters.decode(time.monotonic() - began)
+            self._hold(len(picture.data_url))
+            return picture
 
         with self.gateway.span("decode", pictures=len(uploads)):
-            return list(await asyncio.gather(*(one(data, expected) for data, expected in uploads)))
+            try:
+                # Not `gather`: after the first refusal it would let the others wait for a decoder without a turn.
+                async with asyncio.TaskGroup() as group:
+                    tasks = [group.create_task(one(data, expected)) for data, expected in uploads]
+            except ExceptionGroup as errors:
+                raise errors.exceptions[0] from None
+        return [task.result() for task in tasks]
 
     async def written(self) -> None:
         """Wait until the opening line is on the disk: before the first word of a stream.
@@ -170,9 +188,10 @@ async def handle(
         try:
             caller = authorize(request, gateway.keys, scope)
             request.scope["state"]["key"] = caller.id
-            await turn.enter_async_context(gateway.limiter.turn(caller))
-            body = await read_body(request, gateway.settings.max_request_bytes)
-            call = Call(gateway, request, caller, body)
+            hold = await turn.enter_async_context(gateway.limiter.turn(caller))
+            call = Call(
+                gateway, request, caller, await read_body(request, gateway.settings.max_request_bytes, hold=hold), hold
+            )
             response = await until_gone(request, work(call))
             if isinstance(response, Stream):
                 await response.turn.enter_async_context(turn.pop_all())

@@ -8,9 +8,10 @@ import threading
 import time
 from contextlib import contextmanager
 
+import psutil
 import pytest
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from serving import free_port
 
@@ -112,6 +113,10 @@ def application(seen):
                 seen("flood ended")
 
         return StreamingResponse(events())
+
+    @app.post("/whole")
+    async def whole(request: Request):
+        return Response(b"x" * int(await read_body(request, LIMIT, PACE)))
 
     @app.post("/broken-stream")
     async def broken_stream(request: Request):
@@ -286,6 +291,29 @@ def test_what_comes_after_an_early_refusal_is_not_taken_for_ever(dial):
 def test_a_client_that_does_not_read_is_dropped(dial, server):
     dial(head("/flood"))
     server[1].wait("flood ended", 10)
+
+
+def test_an_answer_that_is_only_half_taken_does_not_keep_a_connection(server):
+    """In steps smaller than asyncio's own buffer: one of these answers just fills what the system takes."""
+    port, _ = server
+    clients = []
+    for size in range(0, 6_000_000, 50_000):
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        client.connect(("127.0.0.1", port))
+        client.sendall(head("/whole", "Connection: close", f"Content-Length: {len(str(size))}") + str(size).encode())
+        clients.append(client)
+
+    def kept():
+        ours = psutil.Process().net_connections("tcp")
+        return [each for each in ours if each.laddr.port == port and each.raddr and each.status != psutil.CONN_CLOSE]
+
+    deadline = time.monotonic() + 10
+    while kept():
+        assert time.monotonic() < deadline, f"{len(kept())} connections stay open"
+        time.sleep(0.1)
+    for client in clients:
+        client.close()
 
 
 def test_a_slow_request_and_a_slow_answer_are_fine(dial):

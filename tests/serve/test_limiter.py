@@ -195,3 +195,22 @@ def test_the_wall_clock_may_jump(monkeypatch):
     for jump in (-(10**7), 10**7):
         monkeypatch.setattr(time, "time", lambda jump=jump: 1.7e9 + jump)
         assert 0 < buckets.wait("a", 60, 2) <= 1
+
+
+def test_the_bytes_of_all_are_bounded_and_given_back(clock):
+    asyncio.run(_bytes(clock))
+
+
+async def _bytes(clock):
+    limiter = Limiter(10, clock, max_held_bytes=100)
+    async with limiter.turn(caller("a")) as mine:
+        mine(40)
+        mine(20)
+        async with limiter.turn(caller("b")) as theirs:
+            theirs(40)
+            with pytest.raises(Refused) as caught:
+                theirs(1)
+            assert (caught.value.status, caught.value.code) == (429, "busy") and caught.value.retry_after >= 1
+        mine(40)
+    async with limiter.turn(caller("a")) as mine:
+        mine(100)

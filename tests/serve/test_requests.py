@@ -78,6 +78,7 @@ def test_pictures_come_out_undecoded_with_their_declared_type_and_go_back_to_the
         ({}, (256, 0.0)),
         ({"max_tokens": 5, "temperature": 1}, (5, 1.0)),
         ({"max_tokens": 10**30, "temperature": 1e300}, (256, 2.0)),
+        ({"temperature": 1e-300}, (256, 0.0)),
         ({"max_tokens": 5, "max_completion_tokens": 7}, (7, 0.0)),
         ({"max_tokens": None, "user": "x", "n": 1, "stream_options": {"include_usage": True}}, (256, 0.0)),
     ],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
+from skin_r1.serve.guard.limiter import Hold
 from skin_r1.serve.refused import Refused
 
 
@@ -24,16 +25,17 @@ class BodyPace:
     bytes_per_second: float = 8_000.0
 
 
-async def read_body(request: Request, limit: int, pace: BodyPace | None = None) -> bytes:
+async def read_body(request: Request, limit: int, pace: BodyPace | None = None, hold: Hold | None = None) -> bytes:
     """The body, counted while it arrives; a declared length is believed only when it is too large.
 
     Args:
         request: whose body nobody has read.
         limit: bytes.
         pace: how slow it may be.
+        hold: is told of each piece that is kept.
 
     Raises:
-        Refused: 413 past `limit` bytes, 408 `too_slow`, 499 when the client goes.
+        Refused: 413 past `limit` bytes, 408 `too_slow`, 429 where `hold` has no room, 499 when the client goes.
     """
     pace = pace or BodyPace()
     refusal = Refused(413, "body_too_large", f"the request has more than {limit:,} bytes")
@@ -49,6 +51,8 @@ async def read_body(request: Request, limit: int, pace: BodyPace | None = None) 
                 body += chunk
                 if len(body) > limit:
                     raise refusal
+                if hold:
+                    hold(len(chunk))
                 earned = pace.grace + len(body) / pace.bytes_per_second
                 patience.reschedule(began + min(pace.seconds, earned))
     except TimeoutError:

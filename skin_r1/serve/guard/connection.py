@@ -27,6 +27,9 @@ class Connection(H11Protocol):
     def connection_made(self, transport: Any) -> None:
         """A client has come: its headers are awaited."""
         super().connection_made(transport)
+        # So that a single unread byte counts: below asyncio's usual 64 KiB nobody would be told of an answer that nobody
+        # takes, and the connection, closed but for these bytes, would stay for ever.
+        transport.set_write_buffer_limits(high=0)
         self._watch_headers()
 
     def data_received(self, data: bytes) -> None:

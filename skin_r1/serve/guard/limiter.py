@@ -1,22 +1,33 @@
-"""Turns at the engine: how many requests may be at work, of one caller and of all. Who gets none is told when to come."""
+"""Turns at the engine: how many requests may be at work, of one caller and of all, and how many bytes they may hold.
+
+Who gets none is told when to come. The bytes are counted because the number of requests alone is no bound on memory worth
+having: 64 of them with four large pictures each would hold 6 GB.
+"""
 
 import math
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from skin_r1.serve.guard.buckets import Buckets, Clock
 from skin_r1.serve.guard.keys import Caller
 from skin_r1.serve.refused import Refused
 
+MAX_HELD_BYTES = 2**30
+Hold = Callable[[int], None]
+"""hold(count): `count` more bytes are kept until the turn ends; raises `Refused` 429 `busy` where there is no room."""
+
 
 class Limiter:
-    """Turns at the engine: per caller a rate and a number at one time, and a number for all together."""
+    """Turns at the engine: per caller a rate and a number at one time; a number and bytes for all together."""
 
-    def __init__(self, most: int, clock: Clock = time.monotonic) -> None:
-        """Allow `most` requests of all callers at one time, those that wait for the engine included."""
-        self._most, self._clock = most, clock
+    def __init__(self, most: int, clock: Clock = time.monotonic, max_held_bytes: int = MAX_HELD_BYTES) -> None:
+        """Allow `most` requests of all callers at one time, those that wait for the engine included.
+
+        `max_held_bytes` is for the bodies and the cleaned pictures of them all; 100 MB is the most that one request can hold.
+        """
+        self._most, self._clock, self._max_held_bytes, self._held_bytes = most, clock, max_held_bytes, 0
         self._rates = Buckets(clock=clock)
         self._began: dict[str, OrderedDict[object, float]] = {}
         self._took: deque[float] = deque(maxlen=32)
@@ -26,8 +37,8 @@ class Limiter:
         return sum(map(len, self._began.values()))
 
     @asynccontextmanager
-    async def turn(self, caller: Caller) -> AsyncIterator[None]:
-        """Hold a turn while the request is at work.
+    async def turn(self, caller: Caller) -> AsyncIterator[Hold]:
+        """Hold a turn while the request is at work; yields what counts its bytes.
 
         Raises:
             Refused: 429 `rate_limited` (this caller asks too often or too much at once) or `busy` (all together do);
@@ -35,8 +46,7 @@ class Limiter:
         """
         mine = self._began.setdefault(caller.id, OrderedDict())
         if len(self) >= self._most:
-            everyone = [began for turns in self._began.values() for began in turns.values()]
-            raise Refused(429, "busy", "too many requests are at work or waiting", self._until_free(everyone))
+            raise self._busy("too many requests are at work or waiting")
         if len(mine) >= caller.concurrent:
             message = f"this key may have {caller.concurrent} requests at work at one time"
             raise Refused(429, "rate_limited", message, self._until_free(list(mine.values())))
@@ -44,13 +54,26 @@ class Limiter:
         if math.isfinite(rate) and (wait := self._rates.take(caller.id, rate, burst(caller))):
             message = f"this key may ask {rate:g} times a minute"
             raise Refused(429, "rate_limited", message, math.ceil(wait))
-        me = object()
+        me, held = object(), 0
+
+        def hold(count: int) -> None:
+            nonlocal held
+            if self._held_bytes + count > self._max_held_bytes:
+                raise self._busy("the requests at work hold as many bytes as there is room for")
+            self._held_bytes += count
+            held += count
+
         mine[me] = began = self._clock()
         try:
-            yield
+            yield hold
         finally:
             del mine[me]
+            self._held_bytes -= held
             self._took.append(self._clock() - began)
+
+    def _busy(self, message: str) -> Refused:
+        everyone = [began for turns in self._began.values() for began in turns.values()]
+        return Refused(429, "busy", message, self._until_free(everyone))
 
     def _until_free(self, began: list[float]) -> int:
         """Whole seconds until the oldest turn probably ends, going by how long the last 32 took; at least 1."""

@@ -13,6 +13,7 @@ from skin_r1.serve.intake.requests import MAX_IMAGES, MAX_TEXT, ChatAsk, Upload
 from skin_r1.serve.refused import Refused
 
 MAX_TEMPERATURE = 2.0
+MIN_TEMPERATURE = 0.01  # a smaller one means greedy: logits divided by it overflow, which no engine stands
 
 
 class _Strict(BaseModel):
@@ -106,7 +107,7 @@ def read_chat(body: bytes, names: Sequence[str], limits: ImageLimits, max_new_to
         ],
         images=tuple(Upload(*read_data_url(part.image_url.url, limits)) for part in pictures),
         max_tokens=min(tokens, max_new_tokens),
-        temperature=min(request.temperature, MAX_TEMPERATURE),
+        temperature=min(request.temperature, MAX_TEMPERATURE) if request.temperature >= MIN_TEMPERATURE else 0.0,
         top_p=request.top_p,
         seed=request.seed,
         stream=request.stream,

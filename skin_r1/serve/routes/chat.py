@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from fastapi import Response
@@ -30,9 +30,12 @@ async def chat_completions(call: Call) -> Response:
     """
     settings, engine, meters = call.gateway.settings, call.gateway.engine, call.gateway.meters
     # In a thread: base64 of large pictures takes some 10 ms, in which nobody else would be served.
-    ask = await asyncio.to_thread(read_chat, call.body, engine.names, settings.limits, settings.answer.max_new_tokens)
+    ask = await asyncio.to_thread(
+        read_chat, call.take_body(), engine.names, settings.limits, settings.answer.max_new_tokens
+    )
     call.facts |= {"model": ask.model, "stream": ask.stream}
     pictures = await call.pictures([(upload.data, upload.expected) for upload in ask.images], None)
+    ask = replace(ask, images=())  # not kept while the engine works
     chat = Chat(
         ask.filled([picture.data_url for picture in pictures]),
         ask.max_tokens,
@@ -45,12 +48,16 @@ async def chat_completions(call: Call) -> Response:
         await call.written()
         events = engine.events(chat)
         first = await anext(events, b"")  # before the response begins, a refusal can still have its own status
-        return Stream(call, _events(call, ask, pictures, first, events))
+        stream = Stream(call, _events(call, ask, pictures, first, events))
+        stream.turn.push_async_callback(events.aclose)  # also where the client goes before the first word
+        return stream
     began = time.monotonic()
     with call.gateway.span("engine", model=ask.model):
         answer = await engine.complete(chat)
     meters.engine(time.monotonic() - began)
-    return JSONResponse(answer | _beside(call, ask, pictures, answer["choices"][0]["message"]))
+    # In a thread: the red flags of 20,000 characters take a second at worst.
+    beside = await asyncio.to_thread(_beside, call, ask, pictures, answer["choices"][0]["message"])
+    return JSONResponse(answer | beside)
 
 
 def _beside(call: Call, ask: ChatAsk, pictures: Sequence[Picture], message: dict[str, Any]) -> dict[str, Any]:
@@ -86,7 +93,7 @@ async def _events(
             yield call.failed(error)
     call.gateway.meters.engine(time.monotonic() - began)
     head, message = _joined(b"".join(said))
-    beside = _beside(call, ask, pictures, message)
+    beside = await asyncio.to_thread(_beside, call, ask, pictures, message)
     try:
         await call.end(200)
         yield event({**head, "choices": [], **beside})

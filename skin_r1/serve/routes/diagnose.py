@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -28,13 +29,14 @@ async def diagnose_pictures(call: Call) -> Response:
         Refused: see `read_form`, `Decoder.picture`, `Cases.get` and the engine.
     """
     gateway = call.gateway
-    ask = await read_form(call.request, call.body, gateway.engine.names)
+    ask = await read_form(call.request, call.take_body(), gateway.engine.names)
     call.facts |= {"model": ask.model or gateway.engine.name, "stream": ask.stream}
     if ask.case is not None:
         gateway.cases.get(ask.case, call.caller.id)  # a stranger's case is refused before a stream begins
         pictures = []
     else:
         pictures = await call.pictures([(data, None) for data in ask.images], ask.modality)
+        ask = replace(ask, images=())  # not kept while the engine works
 
     async def answering(emit: Emit | None) -> dict[str, Any]:
         began = time.monotonic()
@@ -43,7 +45,7 @@ async def diagnose_pictures(call: Call) -> Response:
         gateway.meters.engine(time.monotonic() - began)
         gateway.meters.triage(answer["triage"]["level"])
         call.facts["triage"] = answer["triage"]["level"]
-        call.facts["content"] = {"ask": asdict(replace(ask, images=())), "answer": answer}
+        call.facts["content"] = {"ask": asdict(ask), "answer": answer}
         made_by = {**gateway.made_by, "model": call.facts["model"]}
         made_by["constrained"] = "yes" if gateway.engine.constrained else "no"  # known once the engine has answered
         return {"id": call.id, **answer, "versions": made_by}
@@ -81,6 +83,8 @@ async def _events(call: Call, answering: Answering) -> AsyncGenerator[bytes]:
         await call.end(200)
     except Refused as error:
         last = call.failed(error)
+        with suppress(Refused):  # the audit's log has said it
+            await call.end(error.status)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
