@@ -46,11 +46,11 @@ def with_pillow(kind: str, **options: int | bool) -> Callable[[Image.Image], byt
 
 
 ENCODERS: dict[str, Callable[[Image.Image], bytes]] = {
-    "PNG, stored (ours)": stored_png,
+    "PNG, stored (ours for PNG and WebP)": stored_png,
     "PNG, Pillow, level 0": with_pillow("PNG", compress_level=0),
     "PNG, Pillow, level 1": with_pillow("PNG", compress_level=1),
     "WebP, lossless, fastest": with_pillow("WEBP", lossless=True, method=0, quality=0),
-    "JPEG 95 4:4:4 (changes pixels)": with_pillow("JPEG", quality=95, subsampling=0),
+    "JPEG 95 4:4:4 (ours for JPEG)": with_pillow("JPEG", quality=95, subsampling=0),
 }
 
 

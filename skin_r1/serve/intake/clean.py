@@ -111,6 +111,24 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
 
 
+def written_anew(image: Image.Image, data: bytes) -> tuple[str, bytes]:
+    """The picture as the engine gets it, from its pixels alone: a data URL's subtype, and the file.
+
+    What came as a JPEG goes as one, at quality 95 with full color, 48 to 53 dB from what came: a stored PNG is ten times as
+    long, and gateway and engine would each spend 3 ms more on it. What came without loss goes without loss.
+
+    Args:
+        image: of `clean`.
+        data: the file that it was.
+    """
+    if not data.startswith(b"\xff\xd8"):
+        return "png", stored_png(image)
+    bare, buffer = image.copy(), io.BytesIO()
+    bare.info.clear()  # Pillow would copy a comment
+    bare.save(buffer, "JPEG", quality=95, subsampling=0)
+    return "jpeg", buffer.getvalue()
+
+
 def stored_png(image: Image.Image) -> bytes:
     """An uncompressed PNG of an RGB picture: no filter, stored blocks, no chunk but the three that must be.
 

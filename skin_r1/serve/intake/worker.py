@@ -18,7 +18,7 @@ from typing import Any
 from PIL import Image, ImageCms, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
 
 from skin_r1.serve.intake import frame
-from skin_r1.serve.intake.clean import clean, stored_png
+from skin_r1.serve.intake.clean import clean, written_anew
 from skin_r1.serve.intake.picture import FORMATS, ImageLimits
 from skin_r1.serve.intake.quality import advise
 from skin_r1.serve.refused import Refused
@@ -46,7 +46,8 @@ def answer(head: dict[str, Any], data: bytes, limits: ImageLimits) -> tuple[dict
     try:
         image, size = clean(data, limits, head["expected"])
         found = [asdict(advice) for advice in advise(image, size, head["modality"])]
-        url = b"data:image/png;base64," + base64.b64encode(stored_png(image))
+        kind, written = written_anew(image, data)
+        url = f"data:image/{kind};base64,".encode() + base64.b64encode(written)
     except Refused as error:
         return {"refused": (error.status, error.code, error.message)}, b""
     except MemoryError:
