@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from skin_r1.serve.intake.requests import Ask
 
 MAX_TURNS = 16
-_THINK = re.compile(r"\s*<think>.*?(?:</think>\s*|$)", re.DOTALL)
+_THINK = re.compile(r"\s*<think>(.*?)(?:</think>\s*|$)", re.DOTALL)
 
 
 def opened(
@@ -58,8 +58,8 @@ async def follow_up(
 
     Returns:
         The answer but for `id` and `versions`. Its `answer` is free text, so the level and the notice stand beside it; a
-        malignant diagnosis that it gives raises the level. An empty one means that the model wrote no more than its
-        reasoning.
+        malignant diagnosis that it gives raises the level. Where the model wrote no more than its reasoning, that is the
+        answer.
 
     Raises:
         Refused: 400 after `MAX_TURNS` questions, and what the engine raises.
@@ -67,17 +67,16 @@ async def follow_up(
     if len(case.messages) >= 2 * MAX_TURNS:
         raise Refused(400, "too_many_turns", f"at most {MAX_TURNS - 1} questions about a case: send the picture again")
     # The level is kept before the engine is asked: a failed turn must not lose a red flag.
-    found = triage([question], [], age=case.ask.age, site=case.ask.site, floor=case.level)
+    earlier = case.level
+    found = triage([question], [], age=case.ask.age, site=case.ask.site, floor=earlier)
     case = replace(case, level=found.level)
     cases.keep(case)
     messages = [*case.messages, user_message(one_line(question))]
     message = await told(engine, Chat(messages, settings.max_new_tokens, 0.0, 0, model=case.ask.model), emit)
     outcome = parse(message)  # a model that knows one form may answer in it again
     readings = [outcome] if isinstance(outcome, Reading) else []
-    text = (
-        _in_words(outcome) if isinstance(outcome, Reading) else _THINK.sub("", message_text(message), count=1).strip()
-    )
-    found = triage([question], readings, age=case.ask.age, site=case.ask.site, spoken=text, floor=case.level)
+    text = _in_words(outcome) if isinstance(outcome, Reading) else _told(message_text(message))
+    found = triage([question], readings, age=case.ask.age, site=case.ask.site, spoken=text, floor=earlier)
     cases.keep(replace(case, level=found.level, messages=(*messages, assistant_message(text))))
     return {"case": case.id, "answer": text, "triage": asdict(found), "disclaimer": DISCLAIMER}
 
@@ -86,3 +85,8 @@ def _in_words(reading: Reading) -> str:
     findings, others = (", ".join(names) or "none" for names in (reading.findings, reading.differential))
     verdict = f"Diagnosis: {reading.diagnosis} ({reading.malignancy})."
     return f"{reading.think}\nFindings: {findings}. {verdict} Considered: {others}."
+
+
+def _told(text: str) -> str:
+    """Free text without its reasoning, or the reasoning where there is nothing else."""
+    return _THINK.sub("", text, count=1).strip() or _THINK.sub(r"\1", text, count=1).strip()
