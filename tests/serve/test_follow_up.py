@@ -58,6 +58,19 @@ def test_a_question_raises_the_level_and_nothing_lowers_it():
     assert asked(cases, id_, "Now fever and blisters", "Fine.")[0]["triage"]["level"] == "emergency"
 
 
+def test_the_flag_names_what_raised_the_level():
+    cases = Cases()
+    id_ = case_of(cases)
+    flags = asked(cases, id_, "It bleeds", "No harm.")[0]["triage"]["flags"]
+    assert [(flag["level"], flag["rule"]) for flag in flags] == [("urgent", "changing-lesion"), ("soon", "earlier")]
+
+
+def test_a_model_that_only_reasons_is_quoted():
+    cases = Cases()
+    answer, _ = asked(cases, case_of(cases), "Why?", "<think>The border is regular.</think>")
+    assert answer["answer"] == "The border is regular."
+
+
 def test_what_the_model_says_of_a_malignancy_raises_the_level():
     cases = Cases()
     id_ = case_of(cases)
