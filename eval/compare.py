@@ -147,12 +147,12 @@ def difference_table(result: dict[str, Any]) -> str:
     from eval.metrics import NAMES
 
     heads = f"{'A':>7} {'B':>7} {'B - A':>8}  {'95 % interval':<18} {'p (Holm)':>9} {'detectable':>11}"
-    lines = [f"  {'':<40} {heads}"]
+    lines = [f"  {'':<44} {heads}"]
     for key, row in result["metrics"].items():
         if row["difference"] is None:
-            lines.append(f"  {NAMES[key].title:<40} {'undefined':>7}")
+            lines.append(f"  {NAMES[key].title:<44} {'undefined':>7}")
             continue
-        both = f"  {NAMES[key].title:<40} {row['a']:>7.3f} {row['b']:>7.3f} {row['difference']:>+8.3f}"
+        both = f"  {NAMES[key].title:<44} {row['a']:>7.3f} {row['b']:>7.3f} {row['difference']:>+8.3f}"
         if row["low"] is None:
             lines.append(f"{both}  one group: no interval")
             continue

@@ -230,7 +230,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"incomplete: {sum(tally.failed.values())} cases have no answer ({kinds}); {reasons}", file=sys.stderr)
         print("next: mend what can be mended and give the same command again", file=sys.stderr)
         return 1
-    where = f"--corpus {options.corpus} --split {options.split}"
+    where = f"--corpus {options.corpus} --split {options.split}" + (
+        f" --limit {options.limit}" if options.limit else ""
+    )
     print(f"next: skin-r1 eval score --predictions {options.out} {where} --out DIR")
     return 0
 

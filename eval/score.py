@@ -87,10 +87,9 @@ def score_predictions(
         metrics = build_metrics(scores)
         estimates = estimate(metrics, [s.group for s in scores], seed=seed, resamples=bootstrap)
         by_group = fairness(metrics, scores, seed=seed, resamples=bootstrap)
-        models = sorted({p.model for p in paired if p is not None and p.model})
         summary: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
-            "model": ", ".join(models) or None,
+            "model": ", ".join(sorted({p.model for p in paired if p is not None and p.model})) or None,
             "split": split,
             "task": task,
             "cases": len(rows),
@@ -200,7 +199,7 @@ def metric_table(summary: dict[str, Any]) -> str:
     for key, found in summary["metrics"].items():
         value = "undefined (no case)" if found["value"] is None else f"{found['value']:.3f}"
         span = "" if found["low"] is None else f"[{found['low']:.3f}, {found['high']:.3f}]"
-        lines.append(f"  {NAMES[key].title:<40} {value:>6} {span:<16} n = {found['n']}")
+        lines.append(f"  {NAMES[key].title:<44} {value:>6} {span:<16} n = {found['n']}")
     return "\n".join(lines)
 
 

@@ -99,15 +99,20 @@ def confidence_lost(case: Case) -> float | None:
 
     The scores of each run are normalised over the labels that were scored (softmax).
     """
-    if case.under is None or not case.base.label_scores or not case.under.label_scores:
+    if case.under is None:
         return None
-    before, after = _softmax(case.base.label_scores), _softmax(case.under.label_scores)
+    before, after = _softmax(case.base.label_scores or {}), _softmax(case.under.label_scores or {})
+    if not before or not after:
+        return None
     top = max(sorted(before), key=before.__getitem__)
     return before[top] - after.get(top, 0.0)
 
 
 def _softmax(scores: Mapping[str, float]) -> dict[str, float]:
-    peak = max(scores.values())
+    """Label -> probability; empty where no label has any."""
+    peak = max(scores.values(), default=-math.inf)
+    if peak == -math.inf:
+        return {}
     weights = {label: math.exp(score - peak) for label, score in scores.items()}
     total = math.fsum(weights.values())
     return {label: weight / total for label, weight in weights.items()}

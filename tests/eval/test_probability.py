@@ -309,7 +309,7 @@ def test_10000_cases_and_200_resamples_take_a_second():
 
 
 def test_the_interval_of_a_calibration_error_mostly_holds_the_truth():
-    """Confidence too high by 0.05 in each bin: the percentile interval adds the bias once more and holds it one time in six."""
+    """Confidence too high by 0.05 in each bin; the percentile interval adds the bias once more and seldom holds it."""
     rng, ones, held = np.random.default_rng(0), np.ones(200, dtype=bool), dict.fromkeys((False, True), 0)
     for seed in range(40):
         confidence = rng.choice(0.5 + np.arange(8) / 15, 200)

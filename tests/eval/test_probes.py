@@ -11,6 +11,7 @@ from discs import CONCEPTS, SHOWS, ColorReader, NoiseReader, TextReader, answer_
 
 from eval.predictions import Prediction, read_predictions
 from eval.probes import main
+from eval.probes.faithfulness import Case, confidence_lost
 from eval.probes.perturb import PROBES, source
 from eval.probes.pool import Pool
 from eval.probes.result import probe_predictions
@@ -266,3 +267,10 @@ def test_a_model_is_run_under_every_probe_and_resumes(discs, tmp_path, capsys):
     assert "base: 0 new predictions" in said and "no_image: 0 new predictions" in said
     assert "hint: 3 new predictions" in said
     assert [path.read_bytes() for path in files] == whole
+
+
+def test_scores_that_give_no_label_a_chance_lose_no_confidence(scored):
+    sure = {"melanoma": -0.1, "psoriasis": -2.4}
+    for before, under in ((sure, None), (None, sure), (sure, {}), (dict.fromkeys(sure, -math.inf), sure)):
+        assert confidence_lost(Case(scored(label_scores=before), scored(label_scores=under), {})) is None
+    assert confidence_lost(Case(scored(label_scores=sure), scored(label_scores=sure), {})) == 0.0

@@ -231,6 +231,14 @@ def test_a_probe_reaches_the_model(tiny, corpus, tmp_path):
     assert scores["plain"] != scores["no_image"] != scores["counterfactual"] != scores["plain"]
 
 
+def test_the_next_step_that_is_named_works(tiny, corpus, tmp_path, capsys):
+    from eval import score
+
+    assert read(tiny, corpus, tmp_path / "p.jsonl", "--limit", "2") == 0
+    words = capsys.readouterr().out.partition("next: skin-r1 eval score ")[2].split()
+    assert run_main(score.main, [str(tmp_path / "scores") if word == "DIR" else word for word in words]) == 0
+
+
 @pytest.fixture
 def loads(monkeypatch):
     """Counts how often a model is loaded; it still is."""

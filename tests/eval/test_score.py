@@ -6,6 +6,7 @@ import json
 import re
 import tracemalloc
 from dataclasses import fields
+from itertools import count
 
 import pytest
 from squares import COLORS, case, write_split
@@ -14,7 +15,7 @@ from eval import score
 from eval.cases import read_scores
 from eval.groups import ATTRIBUTES
 from eval.prediction_line import KEYS
-from eval.predictions import LONGEST_LINE, MANY, Prediction, match, read_predictions
+from eval.predictions import LONGEST_LINE, Prediction, match, read_predictions
 from skin_r1.case import load_corpus
 from skin_r1.cli import run_main
 from skin_r1.errors import UserError
@@ -216,11 +217,9 @@ def test_a_large_file_of_another_set_is_refused_in_little_memory(corpus, tmp_pat
 
 
 def test_a_file_of_another_set_is_not_read_to_its_end(tmp_path):
-    path = tmp_path / "p.jsonl"
-    lines = (json.dumps({"case_id": f"other/{number}", "completion": ""}) for number in range(MANY))
-    path.write_text("\n".join(lines) + "\nwhat comes later is not even JSON\n")
+    endless = (Prediction(f"other/{number}", "") for number in count())
     with pytest.raises(UserError, match="100000 or more predictions are for cases"):
-        match(read_predictions(path), ["squares/test-0"], path=path, split="test")
+        match(endless, ["squares/test-0"], path=tmp_path / "p.jsonl", split="test")
 
 
 def test_every_attribute_of_a_prediction_is_a_key():
