@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from skin_r1.errors import problem
 
 if TYPE_CHECKING:
-    from eval.cases import CaseScore
     from eval.predictions import Prediction
     from eval.said import Reader
 
@@ -57,6 +56,8 @@ def score_predictions(
         UserError: the predictions do not fit the split, or `out` may not be written.
     """
     from eval.calibration.apply import calibration_summary
+    from eval.calibration.serving import write_serving_calibration
+    from eval.calibration.validation import validation_scores
     from eval.cases import score_case, write_scores
     from eval.fairness import fairness, gap_summary
     from eval.metrics import build_metrics
@@ -105,10 +106,12 @@ def score_predictions(
             "calibration": None,
         }
         if validation is not None:
-            taught = _validation_scores(validation, corpus, reader)
-            summary["calibration"] = calibration_summary(
-                taught, scores, split="validation", seed=seed, resamples=bootstrap
-            )
+            taught = validation_scores(validation, corpus, reader)
+            served = write_serving_calibration(partial, taught, split="validation", model=summary["model"] or "")
+            if not served or any(score.label_scores for score in taught):  # votes alone teach the server only
+                summary["calibration"] = calibration_summary(
+                    taught, scores, split="validation", seed=seed, resamples=bootstrap
+                )
         (partial / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         write_scores(partial / "scores.jsonl", scores)
         write_tables(partial, scores, by_group)
@@ -138,19 +141,6 @@ def score_predictions(
             beside=(predictions.parent, out),
         )
     return summary
-
-
-def _validation_scores(validation: Path, corpus: Path, reader: "Reader") -> "list[CaseScore]":
-    """The validation cases that have a prediction."""
-    from eval.cases import score_case
-    from eval.predictions import match, read_predictions
-    from skin_r1.case import load_corpus
-
-    rows = load_corpus(corpus, "validation").remove_columns("images").to_list()
-    ids = [row["case_id"] for row in rows]
-    where: dict[str, Any] = {"path": validation, "split": "validation", "allow_missing": True}
-    pairs = zip(rows, match(read_predictions(validation), ids, **where), strict=True)
-    return [score_case(row, prediction, reader) for row, prediction in pairs if prediction is not None]
 
 
 def _one_task(predictions: "Sequence[Prediction | None]", path: Path) -> str:

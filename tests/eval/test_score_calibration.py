@@ -9,8 +9,10 @@ from squares import COLORS, case, write_split
 
 from eval import compare, score
 from skin_r1.cli import run_main
+from skin_r1.errors import UserError
 from skin_r1.ontology import load_ontology
 from skin_r1.reading import render
+from skin_r1.serve.answer.confidence import probabilities, read_calibration
 
 CLASSES = sorted(COLORS)
 
@@ -22,7 +24,7 @@ def answer(slug):
 
 def predictions(path, cases, sure):
     """Right in 6 of 10 cases, always `sure` of itself; four sampled answers, of which the share that is right is named."""
-    rng = Random(str(path))
+    rng = Random(path.name)
     with path.open("w") as stream:
         for each in cases:
             wrong = [slug for slug in CLASSES if slug != each.diagnosis]
@@ -41,7 +43,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("calibration")
     made = {}
     for split in ("validation", "test"):
-        cases = [case(i, CLASSES[i % 3], split, group=f"{split}-{i}") for i in range(120)]
+        cases = _cases(split)
         write_split(folder / "corpus", split, cases)
         made[split] = predictions(folder / f"{split}.jsonl", cases, 0.98)
     return folder, made
@@ -74,6 +76,39 @@ def test_overconfidence_is_exposed_and_mended_by_the_validation_split(files, tmp
     assert "nll" not in json.loads((tmp_path / "plain" / "summary.json").read_text())["metrics"]
     both = compare.compare(tmp_path / "out", tmp_path / "plain", bootstrap=50)  # what both have is compared
     assert "accuracy" in both["metrics"] and "nll" not in both["metrics"]
+
+
+def test_the_server_reads_what_validation_teaches_about_votes(files, tmp_path):
+    folder, made = files
+    lines = [json.loads(line) for line in made["validation"].read_text().splitlines()]
+    votes = tmp_path / "votes.jsonl"
+    votes.write_text(
+        "".join(
+            json.dumps({key: line[key] for key in ("case_id", "completion", "samples")} | {"model": "m"}) + "\n"
+            for line in lines
+        )
+    )
+    own = tmp_path / "own.jsonl"
+    own.write_text(
+        "".join(json.dumps(json.loads(line) | {"model": "m"}) + "\n" for line in made["test"].read_text().splitlines())
+    )
+    arguments = ["--predictions", str(own), "--corpus", str(folder / "corpus"), "--bootstrap", "50"]
+    arguments += ["--validation", str(votes), "--out", str(tmp_path / "out")]
+    assert run_main(score.main, arguments) == 0
+    found = read_calibration(tmp_path / "out" / "calibration.json", "m")
+    assert (found.samples, found.n) == (5, 120)
+    # four of five answers agree, and 6 of 10 leaders are right: one more vote is for something else
+    before, after = (probabilities({"a": 4}, 5, each)["a"] for each in (None, found))
+    right = sum(
+        answer(each.diagnosis) in line["samples"] for each, line in zip(_cases("validation"), lines, strict=True)
+    )
+    assert before == pytest.approx(4 / 6) and abs(after - right / 120) < 0.08
+    with pytest.raises(UserError, match="another|wrong"):
+        read_calibration(tmp_path / "out" / "calibration.json", "another model")
+
+
+def _cases(split):
+    return [case(i, CLASSES[i % 3], split, group=f"{split}-{i}") for i in range(120)]
 
 
 def test_predictions_of_the_test_split_teach_nothing(files, tmp_path, capsys):
