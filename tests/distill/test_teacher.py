@@ -167,6 +167,19 @@ def test_what_will_not_pass_is_counted_and_not_retried(serve, tmp_path, step, sa
     assert all(reply.text for reply in again) and server.asked.total() == 4, "a failure is no answer: asked again"
 
 
+def test_a_model_that_knows_the_limit_by_its_newer_name_only_is_asked_by_it(serve, tmp_path):
+    server = serve()
+    wrong = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+    server.script = [(400, {}, json.dumps({"error": {"message": wrong}}))]
+    (reply,) = ask(questions(1), Plain(base_url=server.url, concurrency=1), tmp_path / "a.sqlite", limits=QUICK)
+    first, second = server.bodies
+    assert reply.text and "max_completion_tokens" not in first
+    assert second == {
+        **{k: v for k, v in first.items() if k != "max_tokens"},
+        "max_completion_tokens": first["max_tokens"],
+    }
+
+
 NO_ANSWERS = (
     '{"error": {"message": "busy"}}',
     '{"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": []}',

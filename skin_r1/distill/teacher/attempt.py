@@ -61,7 +61,15 @@ async def attempt(
         return Outcome("timeout", detail=f"no whole reply within {timeout:.3g} s")
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         return Outcome("connection", detail=f"{type(error).__name__}: {error}"[:_SHOWN])
+    newer = _newer_name(body) if response.status_code == 400 and b"max_completion_tokens" in response.content else body
+    if newer != body:
+        return await attempt(client, url, newer, timeout, as_written=as_written)
     return read(response.status_code, response.headers, response.content, as_written=as_written)
+
+
+def _newer_name(body: bytes) -> bytes:
+    """OpenAI's newer models know the limit by its newer name only. Quotes in messages are escaped: only the key is met."""
+    return body.replace(b'"max_tokens":', b'"max_completion_tokens":', 1)
 
 
 def read(status: int, headers: Mapping[str, str], content: bytes, *, as_written: bool = False) -> Outcome:
