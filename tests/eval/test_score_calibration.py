@@ -60,7 +60,7 @@ def test_overconfidence_is_exposed_and_mended_by_the_validation_split(files, tmp
     assert after["score_top_1_accuracy"] == before["score_top_1_accuracy"]  # a temperature moves no answer
     assert summary["calibration"]["temperature"]["usable"] and summary["calibration"]["temperature"]["value"] > 2
     coverage = after["lac_coverage"]
-    assert coverage["high"] >= 0.9  # scores of two values only: sets may hold more than they promise
+    assert coverage["value"] > 0.9 - 3 * 0.04  # 0.9 is promised; 0.04 is the spread over such halves of 120 cases
     page = (tmp_path / "out" / "report.html").read_text()
     assert "What the validation split teaches" in page and "Votes of sampled answers" in page
     # three of four samples agree, whether right or wrong
