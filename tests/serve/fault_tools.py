@@ -92,7 +92,7 @@ def until(true, seconds=30, told=lambda: ""):
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, f"not in {seconds} s: {told()}"
-        time.sleep(0.1)
+        time.sleep(0.2)
 
 
 def family(pid):
@@ -113,8 +113,8 @@ def alive(pids):
 
 
 def lines(folder):
-    """The records of an audit log."""
-    return [json.loads(line) for path in segments(folder) for line in path.read_text().splitlines()]
+    """The records of an audit log; half a line is none."""
+    return [json.loads(line) for path in segments(folder) for line in path.read_text().split("\n")[:-1]]
 
 
 def question(model="tiny-model", picture=False, **fields):
@@ -140,13 +140,16 @@ class Heard:
         return self.status == 200 and self.done and self.code is None
 
 
-def ask(client, headers=None, began=lambda: None, **fields):
-    """One chat; `began` is called at the first event of a stream.
+def ask(client, headers=None, began=lambda: None, diagnose=False, **fields):
+    """One chat, or a diagnosis as a stream; `began` is called at each event.
 
     Raises:
         httpx.TransportError: the connection was refused, or broke in the middle of an answer.
     """
-    with client.stream("POST", "/v1/chat/completions", json=question(**fields), headers=headers) as answer:
+    route, content = "/v1/chat/completions", {"json": question(**fields)}
+    if diagnose:
+        route, content = "/v1/diagnose", {"files": {"image": skin_picture()}, "data": {"stream": "true"}}
+    with client.stream("POST", route, headers=headers, **content) as answer:
         heard = Heard(answer.status_code)
         if not answer.headers["content-type"].startswith("text/event-stream"):
             content = json.loads(answer.read())
@@ -165,11 +168,11 @@ def ask(client, headers=None, began=lambda: None, **fields):
 
 @contextmanager
 def crowd(base_url, count, **fields):
-    """So many clients at once, each with a request; yields their futures."""
+    """So many clients at once, each with a request, every second one a diagnosis; yields their futures."""
     with ThreadPoolExecutor(count) as pool:
 
         def one(seed):
             with httpx.Client(base_url=base_url, timeout=120, trust_env=False) as client:
-                return ask(client, seed=seed, **fields)
+                return ask(client, seed=seed, diagnose=seed % 2 == 1, **fields)
 
         yield [pool.submit(one, seed) for seed in range(count)]

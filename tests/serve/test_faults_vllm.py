@@ -68,7 +68,7 @@ def test_killed_in_the_middle_of_a_stream_the_client_is_told_and_the_service_rec
     assert (begun["event"], ended["event"], ended["refused"]) == ("begin", "end", "engine_unreachable")
     assert begun["request"] == ended["request"]
     until(lambda: ready(client)[1] and "restart 1 of 3" in ready(client)[1])
-    assert not alive(workers)
+    until(lambda: not alive(workers))
     until(lambda: ready(client, process)[0] == 200, 300, lambda: ready(client))
     assert ask(client, max_tokens=4).answered
     assert audit_verify([str(audit)]) == 0 and verify(audit).begun == verify(audit).ended
