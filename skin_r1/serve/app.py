@@ -81,7 +81,9 @@ def create_app(engine: Engine, settings: Settings, keys: Keys, audit: Audit | No
     async def not_found(_: Request, error: HTTPException) -> JSONResponse:
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
         gateway.meters.refused(code)
-        return Refused(error.status_code, code, str(error.detail)).response()
+        response = Refused(error.status_code, code, str(error.detail)).response()
+        response.headers.update(error.headers or {})  # `Allow`, which a 405 must have (RFC 9110, 15.5.6)
+        return response
 
     @app.post("/v1/chat/completions")
     async def chat(request: Request) -> Response:

@@ -51,7 +51,15 @@ def document(version: str, model_names: Sequence[str]) -> Schema:
     form["properties"]["image"] = {"type": "array", "items": picture, "minItems": 1, "maxItems": MAX_IMAGES}
     for model in (form, schemas["ChatRequest"]):
         model["properties"]["model"] = {"type": "string", "enum": list(model_names)}
-    stream = {"text/event-stream": {"schema": _TEXT}}
+    about_case = {"case", "question", "stream"}
+    form["oneOf"] = [
+        {"required": ["image"], "properties": {"case": False, "question": False}},
+        {
+            "required": ["case", "question"],
+            "properties": dict.fromkeys(sorted(form["properties"].keys() - about_case), False),
+        },
+    ]
+    stream: Schema = {"text/event-stream": {"schema": {}}}  # one schema is for the whole stream, which is no JSON
     answers = {"oneOf": [_ref("Answer"), _ref("FollowUp")]}
     return {
         "openapi": "3.1.0",
@@ -114,7 +122,7 @@ def _answers() -> dict[str, Schema]:
         value=_SHARE,
         method={"enum": ["agreement", "label_likelihood", None]},
         calibrated={"type": "boolean"},
-        samples={"type": "integer", "minimum": 1},
+        samples={"type": "integer", "minimum": 0},
         prediction_set={"type": ["array", "null"], "items": _TEXT},
     )
     advice = _object(code=_TEXT, level={"enum": ["warn", "refuse"]}, message=_TEXT)

@@ -128,7 +128,7 @@ def new_key(
     """
     key = "skin-r1-" + secrets.token_urlsafe(32)
     digest = hashlib.sha256(key.encode()).hexdigest()
-    line = f"{digest}  {name}  {','.join(scopes)}  {requests_per_minute:g}  {concurrent}"
+    line = f"{digest}  {name}  {','.join(scopes)}  {requests_per_minute:.10g}  {concurrent}"
     _read_line(line.split(), Path("the new line"), 1)
     return key, line
 

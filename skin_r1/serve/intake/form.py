@@ -83,6 +83,8 @@ async def read_form(request: Request, body: bytes, names: Sequence[str]) -> Ask:
         raise Refused(400, "invalid_request", "question: only with the field case, the id of an earlier answer")
     if form.case is not None and form.question is None:
         raise Refused(400, "invalid_request", "question: it is missing; with the field case it is needed")
+    if form.case is not None and (beside := form.model_fields_set - {"case", "question", "stream"}):
+        raise Refused(400, "invalid_request", f"{min(beside)}: not with the field case, which has its own")
     if form.case is not None and images:
         raise Refused(400, "invalid_request", "image: not with the field case, which has its pictures")
     if form.case is None and not images:

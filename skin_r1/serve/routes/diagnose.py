@@ -32,7 +32,8 @@ async def diagnose_pictures(call: Call) -> Response:
     ask = await read_form(call.request, call.take_body(), gateway.engine.names)
     call.facts |= {"model": ask.model or gateway.engine.name, "stream": ask.stream}
     if ask.case is not None:
-        gateway.cases.get(ask.case, call.caller.id)  # a stranger's case is refused before a stream begins
+        case = gateway.cases.get(ask.case, call.caller.id)  # a stranger's case is refused before a stream begins
+        call.facts["model"] = case.ask.model or gateway.engine.name
         pictures = []
     else:
         pictures = await call.pictures([(data, None) for data in ask.images], ask.modality)
