@@ -284,9 +284,11 @@ def test_guessing_keys_ends_soon_and_hurts_nobody_else(site):
     except httpx.ConnectError:
         pytest.skip("this system has no second address of its own")
     guesses = [f"{SECRET}-{number}" for number in range(WRONG_KEYS_PER_MINUTE)]
-    statuses = [
-        stranger.get("/v1/models", headers={"Authorization": f"Bearer {guess}"}).status_code for guess in guesses
-    ]
+    statuses = []
+    for number, guess in enumerate(guesses):  # an address that anybody can write into a header counts for nothing
+        forwarded = {"X-Forwarded-For": f"10.0.0.{number}", "Forwarded": f"for=10.0.0.{number}"}
+        headers = {"Authorization": f"Bearer {guess}", **forwarded}
+        statuses.append(stranger.get("/v1/models", headers=headers).status_code)
     assert statuses == [401] * len(guesses)
     for headers in (
         site.keys["ours"],
@@ -323,10 +325,9 @@ def test_an_error_before_the_first_word_of_a_stream_has_its_status(post):
 
 
 def test_who_leaves_gives_back_the_turn_and_the_engine(post, site):
-    began = time.monotonic()
+    before, began = len(audit_lines(site.folder / "audit")), time.monotonic()
     post(CHAT, json=chat(max_tokens=TOKENS))
     usual = time.monotonic() - began
-    before = len(audit_lines(site.folder / "audit"))
     for stream in (False, True):
         clients = []
         for _ in range(6):
@@ -342,8 +343,11 @@ def test_who_leaves_gives_back_the_turn_and_the_engine(post, site):
         began = time.monotonic()
         post(CHAT, json=chat())
         assert time.monotonic() - began < 3 * usual  # not seven times
-    ends = [line for line in audit_lines(site.folder / "audit")[before:] if line["event"] == "end"]
-    assert [line["status"] for line in ends].count(499) == 12
+    statuses = []
+    while len(statuses) < 15:  # closing lines: of the twelve, of the two that stayed, and of the first
+        statuses = [line["status"] for line in audit_lines(site.folder / "audit")[before:] if line["event"] == "end"]
+        assert time.monotonic() - began < 20
+    assert set(statuses) == {200, 499} and statuses.count(499) >= 10  # the first of each six may have been quick
     with socket.create_connection(("127.0.0.1", site.port)) as client:  # in the middle of its body
         client.sendall(site.head + b"Content-Length: 1000\r\n\r\n" + FORM)
     for _ in range(3):  # a key that may ask once at a time, the connection cut off each time
