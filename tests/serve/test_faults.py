@@ -244,7 +244,7 @@ class Load:
         with httpx.Client(base_url=base_url, timeout=120, trust_env=False) as client:
             while not self._stop.is_set():
                 try:
-                    heard = ask(client, seed=len(self.heard), stream=number % 2 == 0)
+                    heard = ask(client, seed=len(self.heard), stream=number % 2 == 0, max_tokens=60)
                 except httpx.TransportError as error:
                     heard = Heard(0, code=repr(error))
                 self.heard.append((number, heard))
