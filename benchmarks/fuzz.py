@@ -102,7 +102,7 @@ def _send(operation: Any, mode: GenerationMode, cases: int, to: dict[str, Any], 
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @hypothesis.given(operation.as_strategy(generation_mode=mode))
+    @hypothesis.given(_made(operation.as_strategy(generation_mode=mode)))
     def send(case: Any) -> None:
         response = case.call(**to)
         tally.statuses[operation.label, response.status_code] += 1
@@ -114,6 +114,16 @@ def _send(operation: Any, mode: GenerationMode, cases: int, to: dict[str, Any], 
                 tally.breaches.setdefault(f"{operation.label}: {failure}"[:1000], sent)
 
     send()
+
+
+@st.composite
+def _made(draw: st.DrawFn, strategy: st.SearchStrategy[Any]) -> Any:
+    try:
+        return draw(strategy)
+    except ValueError as error:  # schemathesis 4.32 cannot check a picture of its own against a schema with `oneOf`
+        if "Unsupported type: 'Binary'" not in str(error):
+            raise
+        hypothesis.reject()
 
 
 def _pictures() -> list[bytes]:
