@@ -11,8 +11,8 @@ import yaml
 
 from skin_r1.recipe import read_recipe
 from skin_r1.serve.engines.vllm import arguments
-from skin_r1.serve.main import ServeRecipe
 from skin_r1.serve.operation.meters import Meters
+from skin_r1.serve.recipe import ServeRecipe
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "recipes" / "deploy"

@@ -192,7 +192,7 @@ def test_keys_change_on_hangup_and_a_broken_file_changes_nothing(service):
     hang_up(line + "\n")
     until(lambda: status(new) == 200)
     assert status(old) == 401
-    for broken in (line.replace("ward-2", "ward/2"), "\x00\x01", None):
+    for broken in (line.replace("ward-2", "ward/2"), "\x00\x01", "# nobody\n", "", None):
         service.keys.unlink(missing_ok=True) if broken is None else service.keys.write_text(broken)
         said = (service.folder / "serve.log").read_text().count("the keys are unchanged")
         service.process.send_signal(signal.SIGHUP)

@@ -215,3 +215,17 @@ def test_many_addresses_fill_no_memory(make):
     for number in range(30_000):
         refusal(asks("x", address=f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"), keys)
     assert len(keys.wrong) == 10_000
+
+
+@pytest.mark.parametrize("text", ["", "# nobody\n\n"])
+def test_a_file_without_a_key_does_not_open_the_server(text, tmp_path, monkeypatch):
+    monkeypatch.delenv("SKIN_R1_API_KEYS", raising=False)
+    file = tmp_path / "keys"
+    file.write_text(hashlib.sha256(b"one").hexdigest() + "\n")
+    keys = Keys("127.0.0.1", str(file))
+    file.write_text(text)  # cut short while it is edited
+    with pytest.raises(UserError, match="no key"):
+        keys.reload()
+    assert len(keys) == 1 and keys.caller(b"one")
+    with pytest.raises(UserError, match="no key"):
+        Keys("127.0.0.1", str(file))

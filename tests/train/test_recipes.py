@@ -17,7 +17,7 @@ from skin_r1.distill.recipe import DistillRecipe
 from skin_r1.phantom.main import PhantomRecipe
 from skin_r1.recipe import read_recipe
 from skin_r1.rewards import load_rewards
-from skin_r1.serve.main import ServeRecipe
+from skin_r1.serve.recipe import ServeRecipe
 from skin_r1.train.config import SkinGRPOConfig, SkinSFTConfig
 from skin_r1.train.curate import CurateConfig
 from skin_r1.train.plan.architecture import find_architecture

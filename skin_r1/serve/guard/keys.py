@@ -75,8 +75,11 @@ class Keys:
         hashes = dict.fromkeys(hashlib.sha256(key.encode()).hexdigest() for key in given)
         known = {digest: Caller(digest[:8]) for digest in hashes}
         if self._file is not None:
-            for digest, caller in read_keys(self._file).items():
-                known[digest] = caller
+            listed = read_keys(self._file)
+            if not listed:  # perhaps cut short while it was edited: it must not open the server to everyone
+                next_step = "skin-r1 serve --new_key NAME >> FILE, or leave --api_keys_file out"
+                raise problem("the file of keys holds no key", file=self._file, next_step=next_step)
+            known |= listed
         if not known and not is_loopback(self._host):
             raise problem(
                 "without an API key the server answers on this machine only",
