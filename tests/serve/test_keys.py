@@ -38,7 +38,7 @@ def make(tmp_path, monkeypatch):
     def make(lines="", environment="", host="0.0.0.0"):
         monkeypatch.setenv("SKIN_R1_API_KEYS", environment)
         (tmp_path / "keys").write_text(lines)
-        return Keys(host, tmp_path / "keys")
+        return Keys(host, tmp_path / "keys" if lines else None)
 
     make.file = tmp_path / "keys"
     return make
