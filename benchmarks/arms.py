@@ -24,6 +24,7 @@ Examples:
 
 import argparse
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,13 +162,16 @@ def scoring(place: Place, name: str) -> list[demo.Stage]:
 
 
 def value(place: Place, name: str, mode: str, metric: str) -> float:
-    """A metric of the held-out split."""
+    """A metric of the held-out split; NaN where it is not defined, as invented findings where none is named."""
     file = place.folder / "arms" / "eval" / f"{name}-{mode}" / "summary.json"
-    return float(json.loads(file.read_text())["metrics"][metric]["value"])
+    found = json.loads(file.read_text())["metrics"][metric]["value"]
+    return float("nan") if found is None else float(found)
 
 
 def interval(numbers: Sequence[float]) -> str:
     """Mean and the half width of its 95 % interval over seeds (Student's t)."""
+    if any(map(math.isnan, numbers)):
+        return "not defined"
     if len(numbers) < 2:
         return f"{mean(numbers):.3f}"
     half = float(student.ppf(0.975, len(numbers) - 1)) * stdev(numbers) / len(numbers) ** 0.5
