@@ -44,7 +44,7 @@ def create_app(engine: Engine, settings: Settings, keys: Keys, audit: Audit | No
         engine=engine,
         decoder=decoder,
         keys=keys,
-        limiter=Limiter(settings.max_waiting),
+        limiter=Limiter(settings.max_waiting, max_held_bytes=settings.max_held_bytes),
         audit=audit,
         meters=Meters(),
         span=spans_from_environment(),

@@ -40,12 +40,14 @@ class Settings:
         answer: how an answer is made.
         max_waiting: requests at work or waiting, of all callers; one more gets 429.
         max_request_bytes: of a body, its pictures and their base64 included.
+        max_held_bytes: bodies and cleaned pictures of all requests at work; one that would be more gets 429.
     """
 
     limits: ImageLimits = field(default_factory=ImageLimits)
     answer: AnswerSettings = field(default_factory=AnswerSettings)
     max_waiting: int = 64
     max_request_bytes: int = 24 * 2**20
+    max_held_bytes: int = 2**30
 
 
 @dataclass(frozen=True)

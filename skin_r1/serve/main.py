@@ -101,7 +101,8 @@ def make_app(recipe: ServeRecipe, keys: "Keys") -> "FastAPI":
         max_new_tokens=recipe.max_new_tokens,
         calibration=read_calibration(Path(recipe.calibration), engine.name) if recipe.calibration else None,
     )
-    settings = Settings(limits, answer, recipe.max_waiting, recipe.max_request_mib * 2**20)
+    sizes = (recipe.max_request_mib * 2**20, recipe.max_held_mib * 2**20)
+    settings = Settings(limits, answer, recipe.max_waiting, *sizes)
     decoder = Decoder(limits, recipe.decoders)
     with_audit = recipe.audit and recipe.audit != "none"
     audit = Audit(Path(str(recipe.audit)), recipe.audit_days, recipe.store_content) if with_audit else None

@@ -44,6 +44,7 @@ class ServeRecipe:
     max_waiting: int = field(default=64, metadata={"help": "requests at work or waiting before 429"})
     max_image_mib: int = field(default=10, metadata={"help": "largest picture file, MiB"})
     max_request_mib: int = field(default=24, metadata={"help": "largest request, MiB"})
+    max_held_mib: int = field(default=1024, metadata={"help": "bodies and pictures of all requests at work, MiB"})
     max_megapixels: int = field(default=40, metadata={"help": "largest picture, million pixels"})
     decoders: int = field(default=2, metadata={"help": "processes that decode pictures"})
     drain_seconds: int = field(default=60, metadata={"help": "how long requests at work may go on after SIGTERM"})

@@ -7,6 +7,7 @@ and for English.
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
 _QUOTES = str.maketrans("‘’`´", "''''")
@@ -48,6 +49,7 @@ _BETWEEN = frozenset(
     "had have has having been be any the a to quite really say i that there is it true think a an am do".split()
 )
 _LONGEST_GAP = 5  # words between a denial and its sign
+_REACH = 400  # characters to both sides that are read; without it a text without a full stop takes quadratic time
 _OVER = re.compile(
     r"\b(?:resolved|went|gone|cleared|subsided|settled|healed|disappeared|cured|recovered|stopped|passed|had)\b"
 )
@@ -78,11 +80,12 @@ def told(sign: re.Pattern[str], text: str, *, passes: bool) -> Iterator[str]:
     for found in sign.finditer(plain):
         # A sign may hold a word that ends a clause ("does not fade"): the clause of its first letter counts.
         end = _WORD_END.search(plain, found.end()).start()  # type: ignore[union-attr]  # it always matches
-        first = max(bound for bound in bounds if bound <= found.start())
-        last = min((bound for bound in bounds if bound >= end), default=len(plain))
-        before, after = plain[first : found.start()], plain[end:last].rstrip(" .;!?\n")
-        sentence = plain[max(bound for bound in sentences if bound <= found.start()) :]
-        whole = _SENTENCE_END.split(sentence, maxsplit=1)[0]
+        first = bounds[bisect_right(bounds, found.start()) - 1]
+        last = bounds[bisect_left(bounds, end)] if end <= len(plain) else len(plain)
+        before = plain[max(first, found.start() - _REACH) : found.start()]
+        after = plain[end : min(last, end + _REACH)].rstrip(" .;!?\n")
+        start = max(sentences[bisect_right(sentences, found.start()) - 1], found.start() - _REACH)
+        whole = _SENTENCE_END.split(plain[start : found.end() + _REACH], maxsplit=1)[0]
         if not (_denied(before, after) or (passes and _past(whole))):
             yield found[0]
 

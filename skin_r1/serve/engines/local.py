@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import logging
 import threading
 import time
 import uuid
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from skin_r1.models import Loaded
 
 Say = Callable[[str], object]
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,10 @@ class TransformersEngine:
     async def _load(self) -> None:
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._load_now)
-        except Exception as error:  # shown by /readyz and on the console; the gateway itself stays up
-            self._failure = f"the model could not be loaded: {error}"
-            print(self._failure, flush=True)
+        except Exception as error:  # the gateway itself stays up
+            # Anyone may ask /readyz: what went wrong, and where, is for the operator.
+            self._failure = "the model could not be loaded; the server's log says why"
+            _log.error("the model could not be loaded: %s", error)
 
     def _load_now(self) -> None:
         from skin_r1.models import load
