@@ -138,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument("--blocks", type=int, default=10, help="of each arm; 0: no comparison")
     p.add_argument("--requests", type=int, default=64, help="in a block")
     p.add_argument("--concurrency", type=int, default=16)
-    p.add_argument("--max_tokens", type=int, default=32)
+    p.add_argument("--max_tokens", type=int, default=256, help="of an answer; a whole rationale has 150 to 300")
     p.add_argument("--soak", type=float, default=0.0, help="seconds; 0: none")
     p.add_argument("--clients", type=int, default=64, help="of the soak")
     options = p.parse_args(argv)
