@@ -48,9 +48,7 @@ def test_health_and_models(client):
     assert [model["id"] for model in client.get("/v1/models", headers=AUTH).json()["data"]] == [NAME]
 
 
-@pytest.mark.parametrize(
-    "path", ["/docs", "/openapi.json", "/v1/completions", "/pause", "/../setup.cfg", "/audit.py"]
-)
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/v1/completions", "/pause", "/../setup.cfg", "/audit.py"])
 def test_everything_else_is_404(client, path):
     assert client.get(path, headers=AUTH).status_code == 404
 

@@ -27,7 +27,7 @@ def server(tiny, tmp_path_factory):
 
 def children(pid):
     """Command lines of vLLM processes that `pid` started."""
-    table = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True).stdout
+    table = subprocess.run(["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True).stdout
     rows = [line.split(None, 2) for line in table.splitlines()]
     return [(int(row[0]), row[2]) for row in rows if int(row[1]) == pid and "vllm" in row[2]]
 
