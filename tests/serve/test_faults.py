@@ -148,7 +148,7 @@ def test_a_clock_that_jumps_changes_no_limit_no_case_and_no_duration(service):
 
 
 def decoders(service):
-    table = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True).stdout
+    table = subprocess.run(["ps", "-ww", "-eo", "pid=,args="], capture_output=True, text=True).stdout
     rows = dict(line.split(None, 1) for line in table.splitlines())
     return [pid for pid in family(service.process.pid) if "intake.worker" in rows.get(str(pid), "")]
 
