@@ -177,4 +177,5 @@ def test_long_texts_take_time_in_proportion(piece):
 
     seconds(2_000)
     short, long = seconds(12_500), seconds(100_000)
-    assert long < 25 * max(short, 0.03)  # 8 times the length; square would be 64 times the time; a busy machine doubles it
+    # 8 times the length; square would be 64 times the time; a busy machine doubles it
+    assert long < 25 * max(short, 0.03)
