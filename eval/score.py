@@ -209,7 +209,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--validation",
         type=Path,
         metavar="FILE",
-        help="predictions of the validation split with label scores: fits a temperature and conformal prediction sets",
+        help="predictions of the validation split: label scores fit a temperature and conformal prediction sets, sampled "
+        "answers the calibration.json of `skin-r1 serve`",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
     parser.add_argument("--bootstrap", type=int, default=2000, metavar="N", help="resamples (default: 2000)")

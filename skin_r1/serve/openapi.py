@@ -120,7 +120,7 @@ def _answers() -> dict[str, Schema]:
     triage = _object(level={"enum": ["routine", "soon", "urgent", "emergency"]}, advice=_TEXT, flags=_array({}))
     confidence = _object(
         value=_SHARE,
-        method={"enum": ["agreement", "label_likelihood", None]},
+        method={"enum": ["agreement", None]},
         calibrated={"type": "boolean"},
         samples={"type": "integer", "minimum": 0},
         prediction_set={"type": ["array", "null"], "items": _TEXT},

@@ -68,15 +68,6 @@ def test_a_random_model_writes_a_reading_only_with_the_schema(engine):
     assert usage["completion_tokens"] == whole["usage"]["completion_tokens"] < 400
 
 
-def test_likelihood_of_labels(engine):
-    labels = ['melanoma"', 'melanocytic nevus"', 'seborrheic keratosis"']
-    prefix = '<think>brown</think>\n{"findings": [], "differential": [], "diagnosis": "'
-    together = engine.test.run(engine.label_logprobs(chat(), prefix, labels))
-    pair = engine.test.run(engine.label_logprobs(chat(), prefix, labels[:2]))
-    assert len(together) == 3 and all(score < 0 for score in together)
-    assert together[0] - together[1] == pytest.approx(pair[0] - pair[1], abs=1e-4)
-
-
 @pytest.mark.parametrize("streaming", [False, True])
 def test_a_client_that_leaves_frees_the_engine(engine, streaming):
     async def leave():

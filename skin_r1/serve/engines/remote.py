@@ -165,37 +165,6 @@ class UrlEngine:
                 if not done:
                     raise ConnectionError("no [DONE]")
 
-    async def label_logprobs(self, chat: Chat, prefix: str, labels: Sequence[str]) -> list[float]:
-        """How likely the model would go on with each label (vLLM only: `prompt_logprobs`).
-
-        Each label costs the server a reading of the whole prompt, pictures included: it keeps no cache of such requests.
-        Tokens may reach over the end of the prefix, so sums begin at the first token in which the labels differ; the
-        same constant is thereby missing from each of them, and a softmax over the labels is exact.
-
-        Args:
-            chat: the question.
-            prefix: what the assistant has said before the label.
-            labels: continuations, none the beginning of another (end each with the closing quote); two or more.
-
-        Returns:
-            Sum of token log-probabilities of each label, natural logarithm, up to a common constant.
-
-        Raises:
-            Refused: as `complete`; 400 where the server cannot do it.
-        """
-        fixed: dict[str, Any] = {"max_tokens": 1, "temperature": 0.0, "seed": chat.seed, "prompt_logprobs": 0}
-        fixed |= {"model": chat.model or self.name, "add_generation_prompt": False, "continue_final_message": True}
-        read: list[list[tuple[str, float]]] = []
-        for label in labels:
-            said = {"role": "assistant", "content": [{"type": "text", "text": prefix + label}]}
-            tokens = (await self._post({**fixed, "messages": [*chat.messages, said]})).get("prompt_logprobs")
-            if not tokens:
-                raise Refused(400, "engine_refused", "the engine gives no log-probabilities of a prompt")
-            read.append([(key, value["logprob"]) for each in tokens[1:] for key, value in each.items()])
-        columns = enumerate(zip(*read, strict=False))
-        shared = next((i for i, column in columns if len({key for key, _ in column}) > 1), min(map(len, read)))
-        return [sum(value for _, value in tokens[shared:]) for tokens in read]
-
 
 def _engine_error(status: int, body: bytes) -> Refused:
     """The engine's refusal: a client's mistake keeps its message, anything else becomes 502."""

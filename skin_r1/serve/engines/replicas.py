@@ -126,7 +126,3 @@ class ReplicaEngine:
                 if begun or again:
                     raise
                 replica, again = other, True
-
-    async def label_logprobs(self, chat: Chat, prefix: str, labels: Sequence[str]) -> list[float]:
-        """See `UrlEngine`."""
-        return await self._least_busy().label_logprobs(chat, prefix, labels)

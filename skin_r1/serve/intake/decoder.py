@@ -45,14 +45,14 @@ class Worker:
                 process = await asyncio.create_subprocess_exec(
                     *command, stdin=theirs.fileno(), stdout=nowhere, stderr=nowhere, env=ENVIRONMENT
                 )
-            except BaseException:
+            except BaseException:  # a cancellation too: nobody else would close it
                 ours.close()
                 raise
         worker = cls(process, ours, max_body)
         try:
             async with asyncio.timeout(START_SECONDS):
                 await worker.receive()
-        except BaseException:
+        except BaseException:  # a cancellation too: the process would be nobody's
             worker.kill()
             raise
         return worker
