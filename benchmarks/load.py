@@ -28,8 +28,8 @@ class Arm:
     outcomes: Counter[str] = field(default_factory=Counter)
 
 
-def request_body(seed: int, model: str, max_tokens: int) -> dict[str, Any]:
-    """A chat about a brown spot on skin, another one for each seed; greedy, so both arms give answers of one length."""
+def request_body(seed: int, model: str, shortest: int, longest: int) -> dict[str, Any]:
+    """A chat about a brown spot on skin, another one for each seed; greedy and cut at a drawn number of tokens."""
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:450, :600]
     spot = ((rows - 225) / 90) ** 2 + ((columns - 300) / (60 + seed % 60)) ** 2 < 1
@@ -39,7 +39,8 @@ def request_body(seed: int, model: str, max_tokens: int) -> dict[str, Any]:
     url = "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
     parts = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "What is this?"}]
     messages = [{"role": "user", "content": parts}]
-    return {"model": model, "messages": messages, "max_tokens": max_tokens, "temperature": 0.0, "seed": 0}
+    limit = int(rng.integers(shortest, longest + 1))
+    return {"model": model, "messages": messages, "max_tokens": limit, "temperature": 0.0, "seed": 0}
 
 
 async def ask(client: httpx.AsyncClient, arm: Arm, body: dict[str, Any]) -> None:

@@ -2,11 +2,14 @@
 
 It builds the tiny model, starts real vLLM with it and the gateway before it, and sends both the same requests (a chat with
 a picture of 600 x 450 pixels as a data URL) in interleaved blocks: direct, gateway, gateway, direct, ... vLLM's caches are
-off, so the second arm gains nothing from the first. Both arms share the machine with vLLM and with this client: on few
-cores what the gateway computes is taken from vLLM.
+off, so the second arm gains nothing from the first. Answers differ in length, as they do: where all are equally long, the
+clients stay in step, and vLLM waits idle while the gateway reads 16 pictures at once. Both arms share the machine with
+vLLM and with this client: on few cores what the gateway computes is taken from vLLM. With `--apart` vLLM keeps one half of
+the cores for itself, in both arms, and gateway and client have the other: as where the model has its own device.
 
 Example:
     python -m benchmarks.serving --blocks 10                          vLLM and gateway on this machine
+    python -m benchmarks.serving --blocks 10 --apart                  vLLM has its own cores
     python -m benchmarks.serving --blocks 0 --soak 180                64 clients for 3 minutes, through the gateway
     python -m benchmarks.serving --direct http://127.0.0.1:9000/v1 --gateway http://127.0.0.1:8000/v1 --model NAME
                                                         servers that run (keys: BENCH_DIRECT_KEY, BENCH_GATEWAY_KEY)
@@ -23,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -61,6 +64,17 @@ def _ratio(what: str, above: Sequence[float], below: Sequence[float]) -> None:
     draws = np.random.default_rng(0).choice(ratios, (2000, len(ratios)))
     low, high = np.percentile(np.median(draws, axis=1), [2.5, 97.5])
     print(f"{what}: {np.median(ratios):.3f} [{low:.3f}, {high:.3f}], {len(ratios)} pairs of blocks")
+
+
+@contextmanager
+def on(cores: Iterable[int]) -> Iterator[None]:
+    """Processes started meanwhile stay on these cores (Linux)."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @contextmanager
@@ -138,17 +152,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument("--blocks", type=int, default=10, help="of each arm; 0: no comparison")
     p.add_argument("--requests", type=int, default=64, help="in a block")
     p.add_argument("--concurrency", type=int, default=16)
-    p.add_argument("--max_tokens", type=int, default=256, help="of an answer; a whole rationale has 150 to 300")
+    p.add_argument("--tokens", type=int, nargs=2, default=(150, 300), help="of an answer, drawn evenly; a rationale's")
+    p.add_argument("--apart", action="store_true", help="vLLM keeps half of the cores for itself (Linux)")
     p.add_argument("--soak", type=float, default=0.0, help="seconds; 0: none")
     p.add_argument("--clients", type=int, default=64, help="of the soak")
     options = p.parse_args(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through the `finally`s: no server is left behind
+    cores = sorted(os.sched_getaffinity(0))
+    half = len(cores) // 2 if options.apart else len(cores)
+    if options.apart and (half == 0 or options.direct):
+        p.error("--apart needs two cores and starts vLLM itself: leave --direct out")
     with ExitStack() as stack:
+        if options.apart:
+            stack.enter_context(on(cores[half:]))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if options.direct:
             direct, name = Arm(options.direct.rstrip("/"), os.environ.get("BENCH_DIRECT_KEY", "")), options.model
         else:
-            direct, name = start_vllm(stack, folder, options.model), NAME
+            with on(cores[:half]):
+                direct, name = start_vllm(stack, folder, options.model), NAME
         if options.gateway:
             gateway, pid = (
                 Arm(options.gateway.rstrip("/"), os.environ.get("BENCH_GATEWAY_KEY", "")),
@@ -157,7 +179,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             gateway, pid = start_gateway(stack, folder, direct, name)
         number = options.requests * max(1, options.blocks)
-        bodies = [request_body(seed, name, options.max_tokens) for seed in range(number)]
+        bodies = [request_body(seed, name, *options.tokens) for seed in range(number)]
         for arm in (direct, gateway):  # warm: compiled kernels, opened connections
             asyncio.run(block(Arm(arm.url, arm.key), bodies[: options.concurrency], options.concurrency))
         for at in range(options.blocks):
