@@ -17,13 +17,13 @@ FINAL = re.compile(
 )
 CONCLUDED = re.compile(
     r"\b(?:diagnosis (?:\w+ )?(?:is|would be|of)|(?:this|it|that|lesion|rash|eruption|condition|picture|answer|"
-    r"impression|these|they|patches|papules|plaques|findings?|disease)(?:'s| is| are| represents?| represent|"
-    r" depicts?| has to be| must be)|(?:patient|person|child|he|she|you) (?:has|have)|you have|i (?:would |"
-    r"'d )?(?:call|diagnose|say|conclude|choose|pick)|diagnos(?:ed|able|tic) (?:as|of)|confirm\w*|"
-    r"pathognomonic (?:of|for)|case of|makes? (?:this|it)|here is|(?:correct|right|best|chosen|appropriate) "
-    r"(?:option|choice|"
-    r"answer) is|(?:regarded|treated|classified|labell?ed|graded|read|handled|interpreted|known|referred to) as|"
-    r"(?:judged|deemed|considered|thought|felt|assessed|found) to be)\b(?: \w+){0,5}\W*$",
+    r"impression|these|they|patches|papules|plaques|findings?|disease)(?:'s| is| are| represents?| represent| "
+    r"depicts?| has to be| must be)|(?:patient|person|child|he|she|you|(?:wo)?man|boy|girl|baby|infant|lady|"
+    r"gentleman) (?:has|have)|you have|i (?:would |'d )?(?:call|diagnose|say|conclude|choose|pick)|diagnos(?:ed|able|"
+    r"tic) (?:as|of)|confirm\w*|pathognomonic (?:of|for)|case of|makes? (?:this|it)|here is|\b(?:dx|imp|diag)|"
+    r"(?:correct|right|best|chosen|appropriate) (?:option|choice|answer) is|(?:regarded|treated|classified|labell?ed|"
+    r"graded|read|handled|interpreted|known|referred to) as|(?:judged|deemed|considered|thought|felt|assessed|found) "
+    r"to be)\b(?: \w+){0,5}\W*$",
     re.IGNORECASE,
 )
 LIKELY = re.compile(
@@ -31,12 +31,13 @@ LIKELY = re.compile(
     r"favou?r\w*|keeping|likel(?:y|iest)|probabl[ey]|suspect\w*|suspicio\w+|concern\w*|indicat\w+|points? to\w*|"
     r"pointing|characteristic|typical|classic(?:al)?|guess|look(?:s|ed)? (?:\w+ )?like|appears?|seems?|hypothesis|"
     r"represent\w*|in line with|think|believe|most (?:\w+ )?(?:resembl|like)\w*|evidence of|signs? of|diagnos\w+|"
-    r"impression|presum\w+|fits?|match\w*|support\w*|features? of|due to|caused by|lean\w*|"
-    r"tip(?:s|ped)? (?:it|this|\w+ balance)|(?:argu|sp[eo]ak|push|stand|opt|plead|vot|go|going|settl|plump)\w*(?: "
-    r"\w+ly)? (?:for|toward\w*)|"
+    r"impression|presum\w+|fits?|match\w*|support\w*|features? of|due to|caused by|lean\w*|tip(?:s|ped)? (?:it|this|"
+    r"\w+ balance)|(?:argu|sp[eo]ak|push|stand|opt|plead|vot|go|going|settl|plump)\w*(?: \w+ly)? (?:for|toward\w*)|"
     r"says?|spells?|means?|meaning|in favou?r of|swings?|steers?|nudges?|bets? on|best guess|textbook|tell-?tale|"
-    r"hallmarks?|"
-    r"speaks? to)\b(?: [\w'-]+){0,7}\W*$",
+    r"hallmarks?|speaks? to|(?:add|sum|boil|come|bring|move|take|lead|get|leave|leaving|narrow)\w*(?: [\w']+){0,3} "
+    r"(?:up |down )?(?:to|toward\w*|with)|scales? toward\w*|distinctive (?:for|of)|in other words|(?:medical|proper|"
+    r"technical|everyday|lay) (?:name|term|word)|what (?:you|one|we|i)(?:'d| would)? (?:\w+ )?(?:see|expect|find|"
+    r"get)s? (?:in|with))\b(?: [\w'-]+){0,7}\W*$",
     re.IGNORECASE,
 )
 POSSIBLE = re.compile(
@@ -71,12 +72,12 @@ ELSEWHERE = re.compile(
     r"(?:careful|wary|cautious) (?:with|of|about)|superimposed on|contrast to|"
     r"contrary to|oppos\w+ to|"
     r"(?:rather|other|less|more(?: \w+)*) than|instead of|over|worse than|"
-    r"than|type of|form of|kind of|subtype of|variant of|first (?:thought|glance|impression)(?: \w+)*|"
+    r"than|ahead of|type of|form of|kind of|subtype of|variant of|first (?:thought|glance|impression)(?: \w+)*|"
     r"initial\w*(?: \w+)*|going to say|tempt\w*|in (?:the case of )?|for|look for signs of|rule for|pattern of|"
     r"stigmata of|would be (?:seen|expected|typical) (?:in|for|of)|absence of|exclude[sd]?|against|secondary to|"
     r"(?:unlikely|improbable|implausible|unconvincing)(?: to be| that (?:it|this) is)?|beats?|outranks?|trumps?|wins "
     r"over|edges out|(?:dismiss|discount|forget|ignor|overlook)\w*|(?<!no )(?<!without )(?<!little )doubt\w*(?: "
-    r"\w+){0,3}|"
+    r"[\w']+){0,3}|"
     r"common (?:in|with)|excludes|argues? against|treat\w* (?:of|for)?|(?:was|were|been|being) (?:\w+ly )?treated as|"
     r"clinic(?:al)? trial\w*)\s*(?:(?:an?|the|"
     r"any|early|frank|true|classic|typical|possible|most|some|other|with|of|pigmented|nodular|simple|common|chronic|"
@@ -126,7 +127,7 @@ AFTER = re.compile(
     re.IGNORECASE,
 )
 IS = re.compile(
-    r"\b(?:is|are)\s+(?:(?:an?|the|probably|clearly|just|simply|most|likely|typical|classic|early|small|multiple|"
+    r"(?<!there )\b(?:is|are)\s+(?:(?:an?|the|probably|clearly|just|simply|most|likely|typical|classic|early|small|multiple|"
     r"single) )*$",
     re.IGNORECASE,
 )
@@ -151,24 +152,21 @@ OPEN_AFTER = re.compile(
     re.IGNORECASE,
 )
 UP_AFTER = re.compile(
-    r"^[\"'*)]*(?:\s\([^()]{0,30}\))?,?\s*(?:it is\b|is what i|(?:(?:which |that )?(?:is|would be) |has to be |"
-    r"must be |are |would still be |remains |seems |appears |being |as )?(?:(?:the|my|therefore|thus|clearly|"
-    r"by far|strongly|an?|overall|also) )*(?:much |far |considerably |somewhat )?(?:most |more |very |highly "
-    r")?(?:likel(?:y|iest|ier)|beats|wins|trumps|"
-    r"outranks|outweighs|edges out|best|better|favou?red|"
-    r"probable|leading|top|at the top|first\b(?! (?:thought|impression|guess|idea))|preferred|confirmed|"
-    r"front-?runner|working|final|correct|(?:(?<=the )|(?<=my )|(?<=final )|(?<=working )|(?<=likely )|(?<=a ))(?:\w+ "
-    r")?diagnosis|"
-    r"diagnosed|supported|fits|explains|first choice|number one|plausible|winner)|makes (?:the )?(?:more|most|better|"
-    r"best|perfect) sense|most\s*(?:[.;!]|$)|is (?:very |quite )?(?:(?:high|strong|great)\s*(?:[.;!]|$)|high (?:on|"
-    r"up))|(?:would be|is|"
-    r"makes|seems|looks) "
-    r"(?:(?:the|my|an?) )?"
-    r"(?:good|reasonable|sensible|fitting|perfect|natural|strong|obvious|excellent|better|safest|neat) (?:explanation|"
-    r"fit|match|candidate|bet|choice|possibility|diagnosis|contender|sense|label|option|answer)|(?:needs|has|ought) to "
-    r"be considered first|(?:remains|is left|wins|prevails|it is)\s*(?:[.;!]|$)|(?:moves? )?(?:to|at|on) (?:the "
-    r")?(?:top|front)|"
-    r"ties|explains|accounts|(?:would|could|does) (?:\w+ly )?(?:explain|account|fit|cover)|covers|unites|is what)",
+    r"^[\"'*)]*(?:\s\([^()]{0,30}\))?,?\s*(?:it is\b|is what i|(?:(?:which |that )?(?:is|would be) |has to be |must "
+    r"be |are |would still be |remains |seems |appears |being |as )?(?:(?:the|my|therefore|thus|clearly|by far|"
+    r"strongly|an?|overall|also) )*(?:much |far |considerably |somewhat )?(?:most |more |very |highly )?(?:likel(?:y|"
+    r"iest|ier)|beats|wins|trumps|outranks|outweighs|edges out|best|better|favou?red|probable|leading|top|at the top|"
+    r"first\b(?! (?:thought|impression|guess|idea))|preferred|confirmed|front-?runner|working|final|correct|"
+    r"(?:(?<=the )|(?<=my )|(?<=final )|(?<=working )|(?<=likely )|(?<=a ))(?:\w+ )?diagnosis|diagnosed|supported|"
+    r"fits|explains|first choice|(?:(?<=my )|(?<=the ))answer(?!\s+(?:is|was|would|must))|number one|plausible|"
+    r"winner)|makes (?:the )?(?:more|most|better|best|perfect) sense|most\s*(?:[.;!]|$)|is (?:very |quite "
+    r")?(?:(?:high|strong|great)\s*(?:[.;!]|$)|high (?:on|up))|(?:would be|is|makes|seems|looks) (?:(?:the|my|an?) "
+    r")?(?:(?:much|far) )?(?:good|simpler|likelier|reasonable|sensible|fitting|perfect|natural|strong|obvious|"
+    r"excellent|better|safest|neat) (?:explanation|fit|match|candidate|bet|choice|possibility|diagnosis|contender|"
+    r"sense|label|option|answer)|(?:(?:needs|has|ought) to|should|must|can|may|is to) be considered first|(?:remains|"
+    r"is left|wins|prevails|it is)\s*(?:[.;!]|$)|(?:moves? )?(?:to|at|on) (?:the )?(?:top|front)|ties|would be (?:the|"
+    r"my|its) (?:\w+ )?(?:name|term|word|label|pick)|explains|accounts|(?:would|could|does) (?:\w+ly )?(?:explain|"
+    r"account|fit|cover)|covers|unites|is what)",
     re.IGNORECASE,
 )
 # Soft ends of `ELSEWHERE`, and of `LISTED`: said of the lesion where no other diagnosis is named.
@@ -189,14 +187,15 @@ HINT_AFTER = re.compile(
     re.IGNORECASE,
 )
 FIRST_PLACE = re.compile(
-    r"\b(?:(?:primarily|first(?:ly)?|foremost|mainly|above all)[:,]?|top (?:differential|candidate|consideration|"
-    r"choice)"
-    r"(?: diagnosis)? (?:is|would be|being)|top of (?:the|my) (?:list|differential)(?: is|:| would be| comes| i "
-    r"have))\s+(?:an? )?$",
+    r"\b(?:(?:primarily|first(?:ly)?|foremost|mainly|above all)[:,]?|(?:top|primary|leading|main|chief|first|"
+    r"strongest) (?:differential|candidate|consideration|contender|possibility|choice)(?: diagnosis)?(?: here)? (?:is|"
+    r"would be|being|remains)|top of (?:the|my) (?:list|differential)(?: is|:| would be| comes| i have))\s+(?:an? )?$",
     re.IGNORECASE,
 )
 NEXT_PLACE = re.compile(
-    r"\b(?:second(?:ly|arily)?|then|next|third(?:ly)?|followed by)[:,]?\s+(?:an? )?$", re.IGNORECASE
+    r"\b(?:second(?:ly|arily)?|then|next|third(?:ly)?|followed by|(?:next|second|third) (?:best|likeliest|most likely|choice|"
+    r"place))[:,]?\s+(?:an? )?$",
+    re.IGNORECASE,
 )
 AND_FOR = re.compile(
     r",?\s*(?:and|but)\s+(?:for|favou?rs?|suggests?|supports?|points? to(?:wards?)?|towards?)\s+(?:an? )?",

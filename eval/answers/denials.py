@@ -18,9 +18,10 @@ OTHERS = re.compile(
     r"\b(?:mother|father|brother|sister|son|daughter|aunt|uncle|grand\w+|wife|husband|partner|relatives?|parents?|"
     r"siblings?)\b"
     r"(?:'s)?(?: \w+){0,3} (?:had|has|have|with|got)\b(?: \w+){0,3}\W*$|"
-    r"\b(?:doctor|gp|physician|colleagues?|someone|somebody|everyone|everybody|others|they|patient|parents?|clinician|"
-    r"dermatologist|pathologist)\b(?: \w+){0,2} (?:suspected|thought|says?|said|believed|labell?ed|called|wrote|feared|"
-    r"assumed|call|think)\b(?: \w+){0,4}\W*$",
+    r"\b(?:doctor|gp|physician|colleagues?|someone|somebody|everyone|everybody|others|they|patient|pt|parents?|clinician|"
+    r"dermatologist|pathologist|pharmacist|nurse|mum|mom|dad|user|assistant|chatbot|bot|model|ai|app|website|internet)\b(?: "
+    r"\w+){0,2} (?:suspected|thought|says?|said|believed|labell?ed|called|wrote|feared|told|suggested|diagnosed|claim\w*|"
+    r"assumed|call|think)\b(?: [\w']+){0,4}\W*$",
     re.IGNORECASE,
 )
 LESS_THAN = re.compile(

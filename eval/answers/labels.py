@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import Literal
 
-from eval.answers.names import names_in
+from eval.answers.names import Firmness, names_in
 from skin_r1.ontology import resolve
 
 Kind = Literal["final", "main", "initial", "differential", "ranked", "malignancy", "findings", "reasons", "aside"]
@@ -117,6 +117,8 @@ def kind_of_label(label: str) -> Kind | None:
         return None
     text = " ".join(words)
     kind = next((kind for kind, pattern in _KINDS if pattern.search(text)), None)
+    if kind and any(name.firmness >= Firmness.LIKELY for name in names_in(label)):
+        return None  # "This looks like vitiligo: sharply bordered patches"
     if kind and re.match(r"\W*not?\b", label, re.IGNORECASE) and names_in(label):
         return None  # "Not acne: keratosis pilaris"
     if kind in ("aside", "reasons", "findings") and resolve(label).match in ("exact", "synonym"):

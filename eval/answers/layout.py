@@ -8,6 +8,7 @@ from eval.answers.names import deepest
 from eval.answers.phrases import SHARE, read_value
 from eval.answers.prose import Found
 from eval.answers.statements import Statement, statements
+from skin_r1.ontology import load_ontology
 
 _COMMAS = re.compile(r"\s*(?:[,;](?![^()]{0,40}\))|>{1,3}|\u2192)\s*")
 _OR_NEXT = re.compile(r"\b(?:or|vs\.?|versus)\W*$", re.IGNORECASE)
@@ -40,6 +41,9 @@ def ranking(lines: Sequence[Statement]) -> tuple[Found, tuple[str, ...]] | None:
     elif read[0][0].rank == 1 and (before := _before(lines, read[0][0])) and _OPEN_LIST.search(before):
         return None
     slugs = tuple(slug for _, slug in read)
+    below = [load_ontology().ancestors(slug) for slug in slugs[1:]]
+    if None in shares and all(above in chain for above, chain in zip(slugs, below, strict=False)):
+        return Found(slugs[-1], slugs[::-1], read[-1][0].text[:120], "the end of a chain of kinds"), ()
     return Found(slugs[0], slugs, read[0][0].text[:120], "the first of a ranking"), slugs[1:]
 
 

@@ -79,9 +79,30 @@ SO_IS = re.compile(r"\b(?:and )?(?:so|as) (?:is|are|would be|might)\s+(?:an? )?$
 # Their "not" and "no" deny nothing.
 IDIOM = re.compile(
     r"\b(?:more often than not|(?:like|likely) as not|no doubt|no question|not to worry|no worries|not surprisingly|"
-    r"without (?:an?y? )?(?:doubt|question))\b",
+    r"without (?:an?y? )?(?:doubt|question)|(?<=is )(?:no|nothing) more than(?= an? ))\b|\bpatch[- ]test[^.;]*",
     re.IGNORECASE,
 )
+# Signs with the name of a disease in them, or that the ontology files under one.
+SIGN = re.compile(
+    r"wickham'?s? striae|striae(?: of| de) wickham|excoriat\w+(?: \w+)?|herald patch(?:es)?|shagreen patch(?:es)?|"
+    r"psoriatic nails?|gottron'?s? (?:papules|sign)|heliotrope(?: rash)?|malar (?:rash|erythema)|sclerodactyly|exclamation\W"
+    r"mark hairs?|mees'? lines|skin thickening|toph(?:i|us)|(?:nail )?pitting|ash\W?leaf (?:spots?|macules?|patch(?:es)?)",
+    re.IGNORECASE,
+)
+SIGN_BEFORE = re.compile(r"\bwickham'?s?\s+$", re.IGNORECASE)
+SIGN_AFTER = re.compile(r"(?:'s)?\s+(?:sign|phenomenon|pits?)\b", re.IGNORECASE)  # "Darier's sign"
+# Diseases that are named as findings more often than not.
+MOSTLY_SIGN = re.compile(
+    r"milia|calcinosis|freckles|(?:photo|sun |actinic )damage|solar elastosis|onycholysis|(?:hair loss|alopecia)|"
+    r"(?:finger )?clubbing|livedo|ecchymos[ei]s|h(?:a)?ematomas?|secondary (?:bacterial )?infection|gangrene|varicose veins|"
+    r"(?:facial )?angiofibromas|neurofibromas|striae|leu[ck]onychia|koilonychia|erythroderma|raynaud'?s?(?: phenomenon)?|"
+    r"koebner(?: phenomenon)?|caf\S au lait macules|calluses|lentigines|impetigini[sz]\w+",
+    re.IGNORECASE,
+)
+NOT_BUT = re.compile(
+    r"\b(?:not|no)\b[^.:;]{0,30}:\s+(?:an? )?$", re.IGNORECASE
+)  # "no, not a fungus: granuloma annulare"
+QUERIED = re.compile(r"(?:^|[\s(,;:])\?\s?(?:[\w-]+\s)?$")  # "?BCC ?SCC"
 OR_ELSE = re.compile(r"[\"'*)]*,?\s*(?:or|vs\.?|versus)\s(?!so\b|rather\b|at least\b)", re.IGNORECASE)
 OWN_NO = re.compile(r"\b(?:not|no|nor|neither|never|without|isn't|\w*n't)\b", re.IGNORECASE)
 ALTERNATIVE = re.compile(r"\b(?:or|vs\.?|versus|and/or)\s+(?:(?:an?|the|even|possibly|early) )*$", re.IGNORECASE)

@@ -10,7 +10,7 @@ import eval.answers.cues as cues
 import eval.answers.denials as denials
 import eval.answers.links as links
 from skin_r1.negation import negation
-from skin_r1.ontology import load_ontology
+from skin_r1.ontology import load_ontology, resolve
 from skin_r1.scan import Clause, Span, clauses
 from skin_r1.stances import stance_of_diagnosis
 
@@ -70,12 +70,13 @@ def names_in(text: str) -> tuple[Name, ...]:
         for span, state in zip(clause.spans, states, strict=True):
             if span.diagnosis is None:
                 continue
-            span = _longer(clause, span)
+            span = _finer(plain, clause, _longer(clause, span))
             start, end = clause.starts[span.first], clause.ends[span.last - 1]
             stance = stance_of_diagnosis(clause, span, state)
             refused = stance == "denied" and not _still_said(plain, clause.starts[0], start, end)
             firm = _firmness(plain, clause, span, refused, out)
             joined = links.JOIN.fullmatch(text, last.end, start) if last is not None else None
+            firm = _as_sign(plain, start, end, firm)
             listed = last is not None and firm is Firmness.NAMED and text[last.end : start].strip() == ","
             between = text[last.end : start] if last is not None else ""
             if last is not None and firm is Firmness.NAMED and last.firmness is Firmness.LISTED:
@@ -101,6 +102,18 @@ def names_in(text: str) -> tuple[Name, ...]:
             last = Name(span.diagnosis or "", start, end, firm, number, denied, alternative)
             out.append(last)
     return tuple(out)
+
+
+def _as_sign(text: str, start: int, end: int, firm: Firmness) -> Firmness:
+    """A sign speaks for a disease, and stands for one only where no disease is named."""
+    word = text[start:end]
+    if (
+        links.SIGN.fullmatch(word)
+        or links.SIGN_BEFORE.search(text, max(0, start - _NEAR), start)
+        or links.SIGN_AFTER.match(text, end)
+    ):
+        return min(firm, Firmness.HINTED)
+    return Firmness.HINTED if firm is Firmness.NAMED and links.MOSTLY_SIGN.fullmatch(word) else firm
 
 
 def _lower(names: list[Name]) -> None:
@@ -143,6 +156,22 @@ def _longer(clause: Clause, span: Span) -> Span:
     return span
 
 
+def _finer(text: str, clause: Clause, span: Span) -> Span:
+    """The name with words before it that make it a kind of it: "morphoeic BCC"."""
+    end = clause.ends[span.last - 1]
+    for first in range(max(0, span.first - 2), span.first):
+        slug = _named(text[clause.starts[first] : end])
+        if slug and span.diagnosis in load_ontology().ancestors(slug):
+            return span._replace(first=first, diagnosis=slug)
+    return span
+
+
+@lru_cache(maxsize=1 << 12)
+def _named(words: str) -> str | None:
+    found = resolve(words)
+    return found.diagnosis if found.match in ("exact", "synonym") else None
+
+
 def _of_several(span: Span, words: str) -> bool:
     """True for a shelf named by what stands on it: "acne and rosacea"."""
     level = load_ontology().nodes[span.diagnosis or ""].level
@@ -167,6 +196,13 @@ def _firmness(text: str, clause: Clause, span: Span, denied: bool, earlier: Sequ
         return Firmness.LIKELY  # "argues against X and for Y"
     up = cues.UP_AFTER.match(after) is not None
     denied = denied and not (up and near != whole and not links.OWN_NO.search(near))  # "no X, Y is most likely"
+    queried = links.QUERIED.search(text, max(0, start - _NEAR), start) is not None
+    if queried and not denials.OTHERS.search(text[first : start - 1]):
+        return Firmness.POSSIBLE
+    if queried:
+        return Firmness.AGAINST
+    if links.NOT_BUT.search(whole) and links.ALL_SAID.match(text, end) and not denied:
+        return Firmness.LIKELY
     if clause.question and not denied and cues.ANSWERED.match(text, end):
         return Firmness.LIKELY
     if clause.question or denied or links.OTHER_TONGUE.search(whole):

@@ -18,8 +18,9 @@ _NO_IDEA = re.compile(
 # Names that stand alike whatever cues are near them.
 EQUAL = re.compile(
     r"\b(?:as|no more|not more|no less) (?:likely|possible|probable|plausible) (?:as|than)\b|\bon the one hand\b|"
-    r"\bsome (?:features|findings|aspects|signs|things|elements)\b[^.]*\bothers?\b|"
-    r"\b(?:two|three|several|multiple) (?:problems|conditions|diseases|diagnoses|things|lesions|processes)\b",
+    r"\bsome (?:features|findings|aspects|signs|things|elements)\b[^.]*\bothers?\b|\b(?:two|three|several|multiple) "
+    r"(?P<at_once>problems|conditions|diseases|diagnoses|lesions|processes|things (?:going|at|here|are))\b|\b(?:two|"
+    r"three|several) things (?:could|come|came|went)\b",
     re.IGNORECASE,
 )
 RETRACTED = re.compile(
@@ -92,11 +93,16 @@ def read_prose(text: str) -> Found:
             return Found(hinted[0], hinted, _quote(text, name, name), "the one diagnosis thought of", name.firmness)
         return Found(None, rivals, "", "no diagnosis is asserted" if names else "no known name")
     held = [name for name in names if name.firmness > Firmness.AGAINST]
-    if _PERCENT.search(text) and len({name.slug for name in held}) > 1 and (likeliest := _by_share(text, held)):
+    if len({name.slug for name in held}) > 1 and (likeliest := _by_share(text, held)):
         standing = [replace(likeliest, firmness=Firmness.LIKELY)]
     if len({name.slug for name in standing}) > 1 and (closing := _closing(text, standing)):
         standing = closing
-    if EQUAL.search(text) and len(deepest([name.slug for name in names])) > 1:
+    equal = EQUAL.search(text)
+    if (
+        equal
+        and (equal["at_once"] or not _decided(standing, equal.end()))
+        and len(deepest([name.slug for name in names])) > 1
+    ):
         return Found(
             None, rivals, _quote(text, names[0], names[-1]), "it does not decide between several", several=True
         )
@@ -114,7 +120,8 @@ def read_prose(text: str) -> Found:
         return Found(None, rivals, _quote(text, name, name), "only a group of diagnoses is named", top)
     if len({n.slug for n in standing}) > 1 and UNDECIDED.search(text):
         return Found(None, rivals, _quote(text, name, name), "it does not decide between several", top)
-    if RETRACTED.search(text, name.end):
+    taken = RETRACTED.search(text, name.end)
+    if taken and not any(each.denied and 0 <= taken.start() - each.end < 3 for each in names):  # "eczema it isn't"
         return Found(None, rivals, _quote(text, name, name), "it is taken back", top)
     if top == Firmness.POSSIBLE and (_NO_IDEA.search(text) or links.OR_ELSE.match(text, name.end)):
         return Found(None, rivals, _quote(text, name, name), "a possibility among others", top)
@@ -124,6 +131,13 @@ def read_prose(text: str) -> Found:
         return Found(None, rivals, _quote(text, name, name), "a diagnosis is named in passing", top)
     others = tuple(each for each in rivals if each != slug and each not in load_ontology().path(slug))
     return Found(slug, (slug, *others), _quote(text, name, name), _HOW[top], top)
+
+
+def _decided(standing: Sequence[Name], after: int) -> bool:
+    """Behind these words one diagnosis is called likely, and it is the firmest."""
+    top = max(name.firmness for name in standing)
+    firm = {name.slug for name in standing if name.firmness == top}
+    return top >= Firmness.LIKELY and len(firm) == 1 and any(n.start > after for n in standing if n.firmness == top)
 
 
 _LEAST = {"group": Firmness.CONCLUDED, "family": Firmness.LIKELY}  # a shelf named in passing is no diagnosis
@@ -175,19 +189,36 @@ _END = re.compile(
 )
 
 
+_GRADE = re.compile(
+    r"\b(very high|high|moderate|medium|low|very low)(?: (?:likelihood|probability))?:\s+$", re.IGNORECASE
+)
+_GRADES = {"very high": 0.9, "high": 0.8, "moderate": 0.5, "medium": 0.5, "low": 0.2, "very low": 0.1}
 _PERCENT = re.compile(r"\d{1,3}(?:\.\d+)?(?= ?%| (?:out of|in) (?:10|ten)\b)")
 
 
 def _by_share(text: str, names: Sequence[Name]) -> Name | None:
-    """The likeliest of names that each have a percentage: "X at 70%, Y at 20%", "70% X, 20% Y"."""
+    """The likeliest by percentage or grade: "X at 70%, Y at 20%", "70% X, 20% Y", "high: X; low: Y"."""
     starts, ends = [name.start for name in names], [name.end for name in names]
     behind = [text[end : min(end + 25, start)] for end, start in zip(ends, [*starts[1:], len(text)], strict=True)]
     before = [text[max(start - 25, end) : start] for start, end in zip(starts, [0, *ends[:-1]], strict=True)]
-    for stretches in (before, behind):
-        shares = [float(found[0]) for each in stretches if (found := _PERCENT.search(each))]
-        if len(shares) == len(names):
-            return names[shares.index(max(shares))] if shares.count(max(shares)) == 1 else None
+    grades: list[float | None] = []
+    for each in before:
+        carried = grades[-1] if grades and each.strip() in (",", "and", ", and", "or") else None  # "low: X, Y"
+        grades.append(_GRADES[found[1].lower()] if (found := _GRADE.search(each)) else carried)
+    for shares in (
+        [_percent(re.split("[,;.] ", each)[-1]) for each in before],
+        [_percent(each) for each in behind],
+        grades,
+    ):
+        shared = {name.slug: share for name, share in zip(names, shares, strict=True) if share is not None}
+        if len(shared) > 1 and all(name.slug in shared for name in names):
+            best = [slug for slug, share in shared.items() if share == max(shared.values())]
+            return next(name for name in names if name.slug == best[0]) if len(best) == 1 else None
     return None
+
+
+def _percent(stretch: str) -> float | None:
+    return float(found[0]) if (found := _PERCENT.search(stretch)) else None
 
 
 def _changed(text: str, best: list[Name]) -> bool:
