@@ -27,13 +27,13 @@ def diagnosis_reward(
     | the true diagnosis, by any of its names | 1 |
     | an ancestor at depth a of a truth at depth t (a root has depth 0) | 0.5 a / (t - 1): its parent 0.5, a root 0 |
     | its child, or its sibling | 0.5 |
-    | a node that shares its grandparent, or meets it one step further than a sibling | 0.25 |
-    | anything else, an unknown name, two diagnoses in one string, what does not parse | 0 |
+    | a node that shares its grandparent, or meets it one step further than a sibling, below a root | 0.25 |
+    | a node that meets it at a root only, an unknown name, two diagnoses in one string, what does not parse | 0 |
 
     The steps 1, 0.5, 0.25, 0 are those of the hierarchical accuracy of Melan-Dx (npj Digit Med 2026, doi
-    10.1038/s41746-026-02357-3); the depth credit of ancestors is ours: a shelf as wide as "tumor" is worth nothing, or a
-    model would always name one. Where the malignancies differ, the credit is at most 0.25, unless one is premalignant and
-    the other malignant.
+    10.1038/s41746-026-02357-3); the depth credit of ancestors is ours: a shelf as wide as "tumor" is worth nothing, and so
+    is sharing no more than that, or a model would always name one. Where the malignancies differ, the credit is at most
+    0.25, unless one is premalignant and the other malignant.
 
     Args:
         prompts: not read.
@@ -70,8 +70,8 @@ def credit(named: str, truth: str) -> float:
         depth = len(ontology.ancestors(named))
         near = PARENT * depth / (len(above) - 1) if depth else 0.0
     else:
-        near = ontology.hierarchical_credit(named, truth)
-        near = 0.0 if not ontology.ancestors(named) else near  # a root names no disease
+        shared = set(ontology.path(named)) & set(ontology.path(truth))
+        near = ontology.hierarchical_credit(named, truth) if len(shared) > 1 else 0.0  # a root in common is nothing
     said, true = ontology.malignancy(named), ontology.malignancy(truth)
     if said != true and frozenset({said, true}) not in CONFUSABLE:
         return min(near, WRONG_MALIGNANCY_CAP)

@@ -53,6 +53,8 @@ def one(reward, completion, **columns):
         ("melanoma", "melanoma-in-situ", 0.5),  # the parent
         ("melanocytic nevus", "melanoma", 0.0),  # a missed malignancy
         ("psoriasis", "melanoma", 0.0),  # another system
+        ("eczema", "psoriasis", 0.0),  # they share "inflammatory disease", as hundreds do
+        ("guttate psoriasis", "lichen-planus", 0.25),  # the same family, a step further down
         ("melanoma or melanocytic nevus", "melanoma", 0.0),  # hedging
         ("not melanoma", "melanoma", 0.0),  # negation
         ("the lesion", "melanoma", 0.0),
@@ -164,12 +166,21 @@ def test_malignancy(text, paid):
 
 
 def test_a_false_alarm_is_paid_more_than_a_miss_and_no_constant_answer_pays_well():
-    sorts = ["benign", "premalignant", "malignant", "non-neoplastic", "indeterminate"]
-    pay = {(t, s): one(malignancy_reward, say(malignancy=s), malignancy=t) for t in sorts for s in sorts}
+    names = {"benign": "melanocytic nevus", "premalignant": "actinic keratosis", "malignant": "melanoma"}
+    sorts = [*names, "non-neoplastic", "indeterminate"]
+    names |= {"non-neoplastic": "psoriasis", "indeterminate": "a growth"}
+    pay = {(t, s): one(malignancy_reward, say(names[s], malignancy=s), malignancy=t) for t in sorts for s in sorts}
     assert pay["malignant", "benign"] == 0.0 < pay["benign", "malignant"] < 0.5
     assert all(pay[sort, sort] == 1.0 for sort in sorts)
     for said in sorts:
         assert sum(pay[truth, said] for truth in sorts) / len(sorts) <= 0.5
+
+
+def test_a_malignancy_that_contradicts_the_diagnosis_beside_it_is_no_second_bet():
+    hedged = say("melanoma", malignancy="benign")
+    assert one(malignancy_reward, hedged, malignancy="benign") == 0.2  # as the melanoma would be
+    assert one(malignancy_reward, hedged, malignancy="malignant") == 0.0
+    assert one(malignancy_reward, say("a growth", malignancy="benign"), malignancy="benign") == 1.0  # it names nothing
 
 
 PRESENT, ABSENT = ["ulcer", "scale"], ["crust", "erythema"]
