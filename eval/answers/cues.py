@@ -33,11 +33,11 @@ LIKELY = re.compile(
     r"represent\w*|in line with|think|believe|most (?:\w+ )?(?:resembl|like)\w*|evidence of|signs? of|diagnos\w+|"
     r"impression|presum\w+|fits?|match\w*|support\w*|features? of|due to|caused by|lean\w*|tip(?:s|ped)? (?:it|this|"
     r"\w+ balance)|(?:argu|sp[eo]ak|push|stand|opt|plead|vot|go|going|settl|plump)\w*(?: \w+ly)? (?:for|toward\w*)|"
-    r"says?|spells?|means?|meaning|in favou?r of|swings?|steers?|nudges?|bets? on|best guess|textbook|tell-?tale|"
-    r"hallmarks?|speaks? to|(?:add|sum|boil|come|bring|move|take|lead|get|leave|leaving|narrow)\w*(?: [\w']+){0,3} "
-    r"(?:up |down )?(?:to|toward\w*|with)|scales? toward\w*|distinctive (?:for|of)|in other words|(?:medical|proper|"
-    r"technical|everyday|lay) (?:name|term|word)|what (?:you|one|we|i)(?:'d| would)? (?:\w+ )?(?:see|expect|find|"
-    r"get)s? (?:in|with))\b(?: [\w'-]+){0,7}\W*$",
+    r"says?|spells?|means?|meaning|in favou?r of|swings?|steers?|nudges?|bets? on|best guess|money on|prov(?:e|es|"
+    r"ing)|textbook|tell-?tale|hallmarks?|speaks? to|(?:add|sum|boil|come|bring|move|take|lead|get|leave|leaving|"
+    r"narrow)\w*(?: [\w']+){0,3} (?:up |down )?(?:to|toward\w*|with)|scales? toward\w*|distinctive (?:for|of)|in "
+    r"other words|(?:medical|proper|technical|everyday|lay) (?:name|term|word)|what (?:you|one|we|i)(?:'d| would)? "
+    r"(?:\w+ )?(?:see|expect|find|get)s? (?:in|with))\b(?: [\w'-]+){0,7}\W*$",
     re.IGNORECASE,
 )
 POSSIBLE = re.compile(
@@ -49,12 +49,11 @@ CAUSE = re.compile(
     r"\b(?:caused|induced|triggered|produced) by\s|\bassociated with\s|\b(?:due to|because of)\s", re.IGNORECASE
 )
 LISTED = re.compile(
-    r"\b(?:exclude|rule out|ruling out|consider(?:ed|ations?|ing)?|differentials?|includ\w+|such as|possibilit\w+|"
-    r"alternativ\w*|e\.?g|for example|rang\w+|(?<!correct )(?<!right )(?<!best )(?<!chosen )option|options|causes|"
-    r"others?|versus|vs|between(?! the\b)|among|either|whether|if|"
-    r"also|distant second|conditions like|conditions|worried about|kept in mind|(?<!in )keep(?:ing)?|bear(?:ing)?|in "
-    r"case|ddx?|d/d|runner-?up|"
-    r"second(?:ly)?)\b(?: [\w'-]+){0,8}\W*$",
+    r"\b(?:exclude|rule out|ruling out|consider(?:ed(?! (?:as|to be)\b)|ations?|ing)?(?! (?:the )?(?:most|likel|"
+    r"best))|differentials?|includ\w+|such as|possibilit\w+|alternativ\w*|e\.?g|for example|rang\w+|(?<!correct "
+    r")(?<!right )(?<!best )(?<!chosen )option|options|causes|others?|versus|vs|between(?! the\b)|among|either|"
+    r"whether|if|also|distant second|conditions like|conditions|worried about|kept in mind|(?<!in )keep(?:ing)?|"
+    r"bear(?:ing)?|in case|ddx?|d/d|runner-?up|second(?:ly)?)\b(?: [\w'-]+){0,8}\W*$",
     re.IGNORECASE,
 )
 # A name after one of these is not said of this lesion.
@@ -64,24 +63,21 @@ CONSIDERED = re.compile(
     re.IGNORECASE,
 )
 ELSEWHERE = re.compile(
-    r"\b(?:histor(?:y|ies) of|prior|previous(?:ly)?|family|mother|father|brother|sister|relative\w*|risk (?:of|"
-    r"for|factors? for)|screen\w* (?:for)?|mimic\w*(?: of)?|resembl\w+|similar to|unlike|compar\w+ (?:to|with)|"
-    r"differ\w* from|distinguish\w*|differentiat\w+|ruled? out|mistak\w+ for|mistaken for|confused with|"
-    r"misdiagnosed as|(?:progress|evol|transform|develop|turn)\w* (?:in)?to|precursor\w*(?: lesion)? (?:to|of)|"
-    r"help (?:you )?with|status post|less(?: likely| probabl[ey])?|(?:background|top|years|months|weeks) of|after|"
-    r"(?:careful|wary|cautious) (?:with|of|about)|superimposed on|contrast to|"
-    r"contrary to|oppos\w+ to|"
-    r"(?:rather|other|less|more(?: \w+)*) than|instead of|over|worse than|"
-    r"than|ahead of|type of|form of|kind of|subtype of|variant of|first (?:thought|glance|impression)(?: \w+)*|"
-    r"initial\w*(?: \w+)*|going to say|tempt\w*|in (?:the case of )?|for|look for signs of|rule for|pattern of|"
-    r"stigmata of|would be (?:seen|expected|typical) (?:in|for|of)|absence of|exclude[sd]?|against|secondary to|"
-    r"(?:unlikely|improbable|implausible|unconvincing)(?: to be| that (?:it|this) is)?|beats?|outranks?|trumps?|wins "
-    r"over|edges out|(?:dismiss|discount|forget|ignor|overlook)\w*|(?<!no )(?<!without )(?<!little )doubt\w*(?: "
-    r"[\w']+){0,3}|"
-    r"common (?:in|with)|excludes|argues? against|treat\w* (?:of|for)?|(?:was|were|been|being) (?:\w+ly )?treated as|"
-    r"clinic(?:al)? trial\w*)\s*(?:(?:an?|the|"
-    r"any|early|frank|true|classic|typical|possible|most|some|other|with|of|pigmented|nodular|simple|common|chronic|"
-    r"acute) )*\W*$",
+    r"\b(?:histor(?:y|ies) of|prior|previous(?:ly)?|family|mother|father|brother|sister|relative\w*|risk (?:of|for|"
+    r"factors? for)|screen\w* (?:for)?|mimic\w*(?: of)?|resembl\w+|similar to|unlike|compar\w+ (?:to|with)|differ\w* "
+    r"from|distinguish\w*|differentiat\w+|ruled? out|mistak\w+ for|mistaken for|confused with|misdiagnosed as|"
+    r"(?:progress|evol|transform|develop|turn)\w* (?:in)?to|precursor\w*(?: lesion)? (?:to|of)|help (?:you )?with|"
+    r"status post|less(?: likely| probabl[ey])?|(?:background|top|years|months|weeks) of|after|(?:careful|wary|"
+    r"cautious) (?:with|of|about)|superimposed on|contrast to|contrary to|oppos\w+ to|(?:rather|other|less|more(?: "
+    r"\w+)*) than|instead of|over|worse than|than|ahead of|(?:pass|wav|brush)\w*(?: \w+)? (?:as|for)|type of|form of|"
+    r"kind of|subtype of|variant of|first (?:thought|glance|impression)(?: \w+)*|initial\w*(?: \w+)*|going to say|"
+    r"tempt\w*|in (?:the case of )?|for|look for signs of|rule for|pattern of|stigmata of|would be (?:seen|expected|"
+    r"typical) (?:in|for|of)|absence of|exclude[sd]?|against|secondary to|(?:unlikely|improbable|implausible|"
+    r"unconvincing)(?: to be| that (?:it|this) is)?|beats?|outranks?|trumps?|wins over|edges out|(?:dismiss|discount|"
+    r"forget|ignor|overlook)\w*|(?<!no )(?<!without )(?<!little )doubt\w*(?: [\w']+){0,3}|common (?:in|with)|excludes|"
+    r"argues? against|treat\w* (?:of|for)?|(?:was|were|been|being) (?:\w+ly )?treated as|clinic(?:al)? "
+    r"trial\w*)\s*(?:(?:an?|the|any|early|frank|true|classic|typical|possible|most|some|other|with|of|pigmented|"
+    r"nodular|simple|common|chronic|acute) )*\W*$",
     re.IGNORECASE,
 )
 FIRST_THOUGHT = re.compile(
@@ -102,7 +98,7 @@ STILL = re.compile(
     r"\b(?:diagnos\w+|suspicio\w+|concern\w*|worrying|worrisome|alarming|suspected|give-?away|clue|textbook|"
     r"tell-?tale|argu\w+|"
     r"(?:sp[eo]ak|push|stand|opt|plead|vot|go|going|settl)\w*(?: \w+ly)?|(?:fit|match|explanation|bet|case)|evidence|"
-    r"signs?|features?|case|(?:characteristic|typical|classic\w*|hallmark)(?: \w+){0,2}|pathognomonic|criteria|"
+    r"signs?|features?|case|look|story|(?:characteristic|typical|classic\w*|hallmark)(?: \w+){0,2}|pathognomonic|criteria|"
     r"candidate|hallmark|positive|indicative|suggestive|consistent|favou?r|presentation|picture|appearance|"
     r"pattern) (?:for|of|in)\s+(?:(?:an?|the|early|frank|some|classic|typical) )*\W*$",
     re.IGNORECASE,
@@ -133,15 +129,14 @@ IS = re.compile(
 )
 # A name that a sentence goes on to describe: "Milia are whiter", "herpes zoster wouldn't persist".
 SUBJECT = re.compile(
-    r"^(?:\s\([^()]{0,30}\))?\s+(?:(?:is|are|was|were|has|have|shows?|presents?|would|wouldn't|isn't|aren't|"
-    r"doesn't|lacks?|tends?|sits?|comes?(?! to mind| first| out)|occurs?|recurs?|persists?|heals?|itches|burns|"
-    r"scales?|bleeds?|grows?|"
-    r"spreads?|spares?|affects?|involves?|starts?|begins?|lasts?|leaves|causes|makes|needs?|requires?|often|"
-    r"usually|typically|also|(?:can|could|may|might|will)(?! be (?:the|my|an? (?:good|likely)|responsible|what|seen|"
-    r"present|considered|diagnosed|suspected|involved)\b)|gets)\b(?!\s+(?:\w+ly\s+)?(?:seen|present|visible|shown|"
-    r"suspected|evident|suggested|"
-    r"indicated|noted|depicted|been|to be|my|what|the (?:diagnosis|most likely|likeliest|best|leading|answer|"
-    r"correct|top|primary|main|final|favou?red|working|condition|one))\b))",
+    r"^(?:\s\([^()]{0,30}\))?(?: (?:patch|plaqu|lesion|spot|papul|nodul|rash)\w*)?\s+(?:(?:is|are|was|were|has|have|"
+    r"shows?|presents?|would|wouldn't|isn't|aren't|doesn't|lacks?|tends?|sits?|comes?(?! to mind| first| out)|occurs?|"
+    r"recurs?|persists?|heals?|itches|burns|scales?|bleeds?|grows?|spreads?|spares?|affects?|involves?|starts?|"
+    r"begins?|lasts?|leaves|causes|makes|needs?|requires?|often|usually|typically|also|(?:can|could|may|might|"
+    r"will)(?! be (?:the|my|an? (?:good|likely)|responsible|what|seen|present|considered|diagnosed|suspected|"
+    r"involved)\b)|gets)\b(?!\s+(?:\w+ly\s+)?(?:seen|present|visible|shown|suspected|evident|suggested|indicated|"
+    r"noted|depicted|been|to be|my|what|the (?:diagnosis|most likely|likeliest|best|leading|answer|correct|top|"
+    r"primary|main|final|favou?red|working|condition|one))\b))",
     re.IGNORECASE,
 )
 OPEN_AFTER = re.compile(
@@ -152,6 +147,7 @@ OPEN_AFTER = re.compile(
     re.IGNORECASE,
 )
 UP_AFTER = re.compile(
+    r"^,? in my (?:opinion|view|judge?ment)|^,? is as good as (?:certain|sure|proven)|"
     r"^[\"'*)]*(?:\s\([^()]{0,30}\))?,?\s*(?:it is\b|is what i|(?:(?:which |that )?(?:is|would be) |has to be |must "
     r"be |are |would still be |remains |seems |appears |being |as )?(?:(?:the|my|therefore|thus|clearly|by far|"
     r"strongly|an?|overall|also) )*(?:much |far |considerably |somewhat )?(?:most |more |very |highly )?(?:likel(?:y|"

@@ -4,7 +4,8 @@ import re
 from functools import lru_cache
 from typing import Literal
 
-from eval.answers.names import Firmness, names_in
+from eval.answers.firmness import Firmness
+from eval.answers.names import names_in
 from skin_r1.ontology import resolve
 
 Kind = Literal["final", "main", "initial", "differential", "ranked", "malignancy", "findings", "reasons", "aside"]
@@ -31,7 +32,12 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
             r"diagnosis) (?:and )?plan"
         ),
     ),
-    ("ranked", _any(r"most likely first|most to least|in (?:order|descending)|ranked|ranking")),
+    (
+        "ranked",
+        _any(
+            r"most likely first|most to least|least to most|least likely first|in (?:order|descending)|ranked|ranking"
+        ),
+    ),
     (
         "main",
         _any(
@@ -102,7 +108,12 @@ _SENTENCE = re.compile(
     r"has|have|would|be)\b(?!_)",
     re.IGNORECASE,
 )
+_ASIDE = re.compile(r"\([^()]*\)")
 _SEVERAL = re.compile(r"[^\w]+|_")
+
+
+def _is_name(text: str) -> bool:
+    return any((name.start, name.end) == (0, len(text)) for name in names_in(text))
 
 
 @lru_cache(maxsize=1 << 12)
@@ -117,6 +128,8 @@ def kind_of_label(label: str) -> Kind | None:
         return None
     text = " ".join(words)
     kind = next((kind for kind, pattern in _KINDS if pattern.search(text)), None)
+    if kind == "main" and _is_name(_ASIDE.sub(" ", label).strip()):
+        return None  # "Hidradenitis suppurativa (most likely, 90 %) - sinus tracts"
     if kind and any(name.firmness >= Firmness.LIKELY for name in names_in(label)):
         return None  # "This looks like vitiligo: sharply bordered patches"
     if kind and re.match(r"\W*not?\b", label, re.IGNORECASE) and names_in(label):

@@ -12,6 +12,7 @@ from skin_r1.ontology import load_ontology
 
 _COMMAS = re.compile(r"\s*(?:[,;](?![^()]{0,40}\))|>{1,3}|\u2192)\s*")
 _OR_NEXT = re.compile(r"\b(?:or|vs\.?|versus)\W*$", re.IGNORECASE)
+_BACKWARDS = re.compile(r"\bleast (?:likely )?(?:first|to most)\b", re.IGNORECASE)
 _OPEN_LIST = re.compile(r"\b(?:could|may|might|possib|include|such as|cannot|can't|any of)", re.IGNORECASE)
 
 
@@ -25,6 +26,12 @@ def ranking(lines: Sequence[Statement]) -> tuple[Found, tuple[str, ...]] | None:
         )
     items = _of_a_hundred(items)
     read = [(line, slug) for line in items if (slug := read_item(line.text))]
+    if read and read[0][0] is not items[0] and any(line.rank == 1 or line.kind == "ranked" for line in items[:1]):
+        return None  # the first has a name that we do not know
+    if read and read[0][0].share is None and (read[0][0].rank or 1) > 1:
+        return None  # nor is the first among the items
+    if _BACKWARDS.search(" ".join({line.label for line, _ in read})):
+        read.reverse()
     if len(read) < 2 or any(_OR_NEXT.search(line.text) for line, _ in read):
         return None
     shares = [line.share for line, _ in read]
@@ -111,6 +118,8 @@ def by_letter(answer: str) -> Found | None:
     """The option that the last words take by its letter, where the answer writes the options out."""
     if (taken := _TAKES.search(answer)) is None:
         return None
-    option = re.search(rf"^\W*{taken[1].upper()}[.):]\**\s+(.+)$", answer, re.MULTILINE)
+    letter = taken[1].upper()
+    option = re.search(rf"^\W*{letter}[.):]\**\s+(.+)$", answer, re.MULTILINE)
+    option = option or re.search(rf"[\s(,;]{letter}[.):]\s+([^,;()\n]+)", answer)  # "(A. acne, B. rosacea)"
     slug = read_item(option[1]) if option else None
     return Found(slug, (slug,), taken[0], "the option of the letter") if slug else None

@@ -4,14 +4,14 @@ import re
 
 JOIN = re.compile(
     r"\s*(?:,\s*)?(?:(?:or|and|vs?\.?|versus|/|and/or|as well as|plus|&|oder|und|ou|et|o|y|e|with (?:concurrent|"
-    r"coexisting|superimposed|concomitant|coexistent|additional|overlapping)|[()])\s*)+(?:(?:an?|the|possibly|early|"
-    r"maybe|even|"
-    r"it could be|it may be|perhaps|well-differentiated|poorly differentiated|atypical|invasive|true|frank|other|"
-    r"simple|some|another|cutaneous|benign|malignant|localised|localized|chronic|acute) )*",
+    r"coexisting|superimposed|concomitant|coexistent|additional|overlapping)|\((?:19|20)\d\d\)|[()])\s*)+(?:(?:an?|"
+    r"the|possibly|early|maybe|even|it could be|it may be|perhaps|well-differentiated|poorly differentiated|atypical|"
+    r"invasive|true|frank|other|simple|some|another|cutaneous|benign|malignant|localised|localized|chronic|acute) )*",
     re.IGNORECASE,
 )
 # "Ringworm on the body (tinea corporis)"
 ASIDE = re.compile(
+    r",\s+(?:that is|i\.?e\.?|namely|more precisely|specifically|to be precise|in other words),?\s+(?:(?:an?|the)\s+)?|"
     r"[^.;:()]{0,40}\((?:(?:i\.?e\.?|aka|also known as|or|called|that is|medically),?\s*)?(?:(?:an?|the)\s+)?",
     re.IGNORECASE,
 )
@@ -35,9 +35,8 @@ SPEAKS_FOR = re.compile(
 )
 SUFFIX = re.compile(
     r"^(?:[-\u2010](?!\s)\w|[ -](?:like|mimic(?!king \w)\w*|simulat\w*|(?:related|associated|induced)(?! (?:with|to|"
-    r"by))|prone|risk\w*|patients?|"
-    r"screening|specialist|clinic|detection|awareness|research|treatments?|therap\w+|management|medications?|"
-    r"creams?|organi[sz]ation|foundation|society)\b)",
+    r"by))|prone|risk\w*|patients?|screening|specialist|clinic|excision|removal|surgery|resection|detection|awareness|"
+    r"research|treatments?|therap\w+|management|medications?|creams?|organi[sz]ation|foundation|society)\b)",
     re.IGNORECASE,
 )
 PREFIX = re.compile(
@@ -84,24 +83,32 @@ IDIOM = re.compile(
 )
 # Signs with the name of a disease in them, or that the ontology files under one.
 SIGN = re.compile(
-    r"wickham'?s? striae|striae(?: of| de) wickham|excoriat\w+(?: \w+)?|herald patch(?:es)?|shagreen patch(?:es)?|"
-    r"psoriatic nails?|gottron'?s? (?:papules|sign)|heliotrope(?: rash)?|malar (?:rash|erythema)|sclerodactyly|exclamation\W"
-    r"mark hairs?|mees'? lines|skin thickening|toph(?:i|us)|(?:nail )?pitting|ash\W?leaf (?:spots?|macules?|patch(?:es)?)",
+    r"telangiectatic \w+|wickham'?s? striae|striae(?: of| de) wickham|excoriat\w+(?: \w+)?|herald patch(?:es)?|"
+    r"shagreen patch(?:es)?|psoriatic nails?|gottron'?s? (?:papules|sign)|heliotrope(?: rash)?|malar (?:rash|"
+    r"erythema)|sclerodactyly|exclamation\Wmark hairs?|mees'? lines|skin thickening|toph(?:i|us)|(?:nail )?pitting|"
+    r"ash\W?leaf (?:spots?|macules?|patch(?:es)?)",
     re.IGNORECASE,
 )
 SIGN_BEFORE = re.compile(r"\bwickham'?s?\s+$", re.IGNORECASE)
 SIGN_AFTER = re.compile(r"(?:'s)?\s+(?:sign|phenomenon|pits?)\b", re.IGNORECASE)  # "Darier's sign"
 # Diseases that are named as findings more often than not.
 MOSTLY_SIGN = re.compile(
-    r"milia|calcinosis|freckles|(?:photo|sun |actinic )damage|solar elastosis|onycholysis|(?:hair loss|alopecia)|"
-    r"(?:finger )?clubbing|livedo|ecchymos[ei]s|h(?:a)?ematomas?|secondary (?:bacterial )?infection|gangrene|varicose veins|"
-    r"(?:facial )?angiofibromas|neurofibromas|striae|leu[ck]onychia|koilonychia|erythroderma|raynaud'?s?(?: phenomenon)?|"
-    r"koebner(?: phenomenon)?|caf\S au lait macules|calluses|lentigines|impetigini[sz]\w+",
+    r"telangiectasias?|milia|calcinosis|freckles|(?:photo|sun |actinic )damage|solar elastosis|onycholysis|"
+    r"(?:hair loss|alopecia)|(?:finger )?clubbing|livedo|ecchymos[ei]s|h(?:a)?ematomas?|secondary (?:bacterial "
+    r")?infection|gangrene|varicose veins|(?:facial )?angiofibromas|neurofibromas|striae|leu[ck]onychia|koilonychia|"
+    r"erythroderma|raynaud'?s?(?: phenomenon)?|koebner(?: phenomenon)?|caf\S au lait macules|calluses|lentigines|"
+    r"impetigini[sz]\w+",
     re.IGNORECASE,
 )
 NOT_BUT = re.compile(
     r"\b(?:not|no)\b[^.:;]{0,30}:\s+(?:an? )?$", re.IGNORECASE
 )  # "no, not a fungus: granuloma annulare"
+KIND_AFTER = re.compile(
+    r"\s*[,(-]\s*([a-z][\w-]+)(?: \([^()]{1,30}\))?(?:\s+(?:type|variant|subtype|pattern|form))?(?=\s*(?:[).,;:]|$))",
+    re.IGNORECASE,
+)
+ABOVE = re.compile(r"\s*>{1,3}\s*")  # "lentigo maligna > solar lentigo"
+ARROWED = re.compile(r"(?:[\u21d2\u2192]|[-=]>)\s*$")
 QUERIED = re.compile(r"(?:^|[\s(,;:])\?\s?(?:[\w-]+\s)?$")  # "?BCC ?SCC"
 OR_ELSE = re.compile(r"[\"'*)]*,?\s*(?:or|vs\.?|versus)\s(?!so\b|rather\b|at least\b)", re.IGNORECASE)
 OWN_NO = re.compile(r"\b(?:not|no|nor|neither|never|without|isn't|\w*n't)\b", re.IGNORECASE)

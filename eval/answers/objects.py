@@ -14,6 +14,7 @@ _NAMES = frozenset("name label value text title term diagnosis disease condition
 _SHARES = frozenset("probability confidence score likelihood prob p percent percentage".split())
 _REPLIES = frozenset("response output text content message completion reply generated_text caption".split())
 _PLACE = re.compile(r"(?:top|rank|choice|diagnosis|dx|prediction|candidate)?[ _-]?\d{1,2}", re.IGNORECASE)
+_SHORT = 80  # characters of a value that is a name
 _DEPTH = 6  # levels that are looked into
 _Entry = tuple[Kind, str, float | None]
 
@@ -44,6 +45,8 @@ def record(value: Any) -> Record:
     ranked = of.get("ranked", [])
     if ranked and all(share is not None for _, share in ranked):
         ranked = sorted(ranked, key=lambda pair: -(pair[1] or 0.0))
+        tied = len(ranked) > 1 and ranked[0][1] == ranked[1][1]
+        ranked = [] if tied and not of.get("final") else ranked
     main = [name for name, _ in of.get("final") or of.get("main", [])]
     if not main and not ranked and isinstance(value, Mapping):
         main = [
@@ -54,6 +57,9 @@ def record(value: Any) -> Record:
         ]
     if not main and not ranked and isinstance(value, Mapping):
         main = [each for each in value.values() if isinstance(each, str) and read_code(each)]
+        odd = [each for key, each in value.items() if isinstance(each, str) and not kind_of_label(str(key))]
+        named = [each for each in odd if len(each) < _SHORT and read_value(each).why == "a name"]
+        main = main or (named if len(named) == 1 else [])  # {"so_it_is": "impetigo"}
     others = [name for name, _ in ranked if main or name != ranked[0][0]]
     others += [
         part

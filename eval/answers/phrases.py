@@ -5,7 +5,8 @@ from functools import lru_cache
 
 import eval.answers.links as links
 from eval.answers.codes import read_code
-from eval.answers.names import Firmness, names_in
+from eval.answers.firmness import Firmness, in_line
+from eval.answers.names import names_in
 from eval.answers.prose import EQUAL, RETRACTED, TURNED, UNDECIDED, Found, read_prose
 from eval.answers.spelling import slip_of
 from skin_r1.labels import read_label
@@ -56,6 +57,7 @@ _NOUN_PHRASE = re.compile(
     r"[?/;]|\.\s",
     re.IGNORECASE,
 )
+_SENTENCE_END = re.compile(r"[.!?]\s+\S")
 # Such words begin no name, whatever `resolve` makes of the rest.
 _NO_NAME = re.compile(
     r"^\W*(?:consider|something|anything|nothing|other|some|patients|unlike|not|no|like|hmm+|one|i|we|you|if|as|"
@@ -88,6 +90,9 @@ def read_value(text: str) -> Found:
     slug = None if _NO_NAME.search(value) else _name(value)
     if UNDECIDED.search(value) or EQUAL.search(value):
         return read_prose(value)
+    named = names_in(value)
+    if slug and named and slug in load_ontology().ancestors(named[0].slug) and not links.OWN_NO.search(value):
+        slug = named[0].slug  # "basal cell carcinoma, nodular type"
     shelf = slug is not None and load_ontology().nodes[slug].level in ("group", "family")
     prose = read_prose(value) if shelf or _NOUN_PHRASE.search(value) or value.count(" ") > 5 else None
     if slug is None and prose is None and (slug := read_code(value)):
@@ -97,19 +102,14 @@ def read_value(text: str) -> Found:
         return Found(slug, (slug,), value, "a name with a slip of the pen")
     if slug is None:
         return prose or Found(None, (), value[:120], "no known name")
-    if prose and prose.slug and shelf and prose.firmness >= Firmness.NAMED:
-        return prose  # "benign fatty tumor, lipoma"
-    if prose and prose.slug and not _in_line(slug, prose.slug):
+    if prose and shelf and (prose.firmness >= Firmness.NAMED if prose.slug else _SENTENCE_END.search(value)):
+        return prose  # "benign fatty tumor, lipoma"; "this is concerning for skin cancer. ..."
+    if prose and prose.slug and not in_line(slug, prose.slug):
         if prose.firmness >= Firmness.LIKELY:
             return prose
         if slug not in (name.slug for name in names_in(value)):  # "the ulcer on his leg may be an orf"
             return prose
     return Found(slug, (slug,), value[:120], "a name")
-
-
-def _in_line(one: str, other: str) -> bool:
-    tree = load_ontology()
-    return one in tree.path(other) or other in tree.path(one)
 
 
 @lru_cache(maxsize=1 << 13)
@@ -139,7 +139,7 @@ def _beside(slug: str, rest: str) -> bool:
     """True where the same sentence sets another name beside it: "acne, with superimposed candidiasis"."""
     part = re.split(r"[.;\[\u2014]|\s[-\u2013]\s", re.sub(r"\([^()]*\)", "", rest), maxsplit=1)[0]
     return any(
-        not name.denied and not _in_line(slug, name.slug) and _BESIDE.search(part[: name.start])
+        not name.denied and not in_line(slug, name.slug) and _BESIDE.search(part[: name.start])
         for name in names_in(part)
     )
 
@@ -153,7 +153,7 @@ def _sole(slug: str, rest: str) -> bool:
     if any(name.denied and name.slug == slug for name in names_in(rest[:160])):
         return False  # "acne without comedones isn't acne"
     others = [name for name in names_in(rest[:160]) if name.firmness >= Firmness.NAMED]
-    near = [name for name in others if not _in_line(slug, name.slug)]
+    near = [name for name in others if not in_line(slug, name.slug)]
     return not any(name.start <= 14 or name.firmness >= Firmness.LIKELY for name in near)
 
 

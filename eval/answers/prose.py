@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import eval.answers.links as links
-from eval.answers.names import Firmness, Name, deepest, names_in
+from eval.answers.firmness import Firmness, Name
+from eval.answers.names import deepest, names_in
 from skin_r1.ontology import load_ontology
 
 _NO_IDEA = re.compile(
@@ -18,9 +19,9 @@ _NO_IDEA = re.compile(
 # Names that stand alike whatever cues are near them.
 EQUAL = re.compile(
     r"\b(?:as|no more|not more|no less) (?:likely|possible|probable|plausible) (?:as|than)\b|\bon the one hand\b|"
-    r"\bsome (?:features|findings|aspects|signs|things|elements)\b[^.]*\bothers?\b|\b(?:two|three|several|multiple) "
-    r"(?P<at_once>problems|conditions|diseases|diagnoses|lesions|processes|things (?:going|at|here|are))\b|\b(?:two|"
-    r"three|several) things (?:could|come|came|went)\b",
+    r"\b(?:some|half(?: of)?(?: the)?) (?:features|findings|aspects|signs|things|elements)\b[^.]*\bothers?\b|\bcoin[ "
+    r"-]toss\b|\b(?:two|three|several|multiple) (?P<at_once>problems|conditions|diseases|diagnoses|lesions|processes|"
+    r"things (?:going|at|here|are))\b|\b(?:two|three|several) things (?:could|come|came|went)\b",
     re.IGNORECASE,
 )
 RETRACTED = re.compile(
@@ -29,6 +30,9 @@ RETRACTED = re.compile(
     r"(?:think|believe|sure)|take (?:that|it) back|i was wrong|scratch that|not convinced|never mind)\b",
     re.IGNORECASE,
 )
+_SUPPOSED = re.compile(
+    r"\b(?:if|unless)\b[^.;!?\n]*", re.IGNORECASE
+)  # "if the eyelid were involved ..., but it isn't"
 REFUSED = re.compile(
     r"\b(?:(?:can(?:no|')t|can not|unable to|not able to|do not|don't|won't|not (?:qualified|allowed|permitted) to|"
     r"against my|"
@@ -97,7 +101,7 @@ def read_prose(text: str) -> Found:
         standing = [replace(likeliest, firmness=Firmness.LIKELY)]
     if len({name.slug for name in standing}) > 1 and (closing := _closing(text, standing)):
         standing = closing
-    equal = EQUAL.search(text)
+    *_, equal = (None, *EQUAL.finditer(text))
     if (
         equal
         and (equal["at_once"] or not _decided(standing, equal.end()))
@@ -120,7 +124,7 @@ def read_prose(text: str) -> Found:
         return Found(None, rivals, _quote(text, name, name), "only a group of diagnoses is named", top)
     if len({n.slug for n in standing}) > 1 and UNDECIDED.search(text):
         return Found(None, rivals, _quote(text, name, name), "it does not decide between several", top)
-    taken = RETRACTED.search(text, name.end)
+    taken = RETRACTED.search(_SUPPOSED.sub(lambda found: " " * len(found[0]), text), name.end)
     if taken and not any(each.denied and 0 <= taken.start() - each.end < 3 for each in names):  # "eczema it isn't"
         return Found(None, rivals, _quote(text, name, name), "it is taken back", top)
     if top == Firmness.POSSIBLE and (_NO_IDEA.search(text) or links.OR_ELSE.match(text, name.end)):
@@ -193,7 +197,7 @@ _GRADE = re.compile(
     r"\b(very high|high|moderate|medium|low|very low)(?: (?:likelihood|probability))?:\s+$", re.IGNORECASE
 )
 _GRADES = {"very high": 0.9, "high": 0.8, "moderate": 0.5, "medium": 0.5, "low": 0.2, "very low": 0.1}
-_PERCENT = re.compile(r"\d{1,3}(?:\.\d+)?(?= ?%| (?:out of|in) (?:10|ten)\b)")
+_PERCENT = re.compile(r"\d{1,3}(?:\.\d+)?(?= ?%| (?:out of|in) (?:10|ten)\b)|(?<![\d.])[01]?\.\d+\b")
 
 
 def _by_share(text: str, names: Sequence[Name]) -> Name | None:
@@ -206,7 +210,7 @@ def _by_share(text: str, names: Sequence[Name]) -> Name | None:
         carried = grades[-1] if grades and each.strip() in (",", "and", ", and", "or") else None  # "low: X, Y"
         grades.append(_GRADES[found[1].lower()] if (found := _GRADE.search(each)) else carried)
     for shares in (
-        [_percent(re.split("[,;.] ", each)[-1]) for each in before],
+        [_percent(re.split("[,;./] ", each)[-1]) for each in before],
         [_percent(each) for each in behind],
         grades,
     ):

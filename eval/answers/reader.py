@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from eval.answers.codes import read_code
+from eval.answers.firmness import Firmness
 from eval.answers.layout import by_letter, emphasised, names_of, ranking
-from eval.answers.names import Firmness, deepest, names_in
+from eval.answers.names import deepest, names_in
 from eval.answers.objects import Record, record
 from eval.answers.parts import Parts, take_apart
 from eval.answers.phrases import read_value
@@ -104,7 +105,12 @@ def _diagnosis(parts: Parts, lines: Sequence[Statement], records: Sequence[Recor
     for found, rest in ((labelled, listed), ranked or (None, ())):
         if found is not None:
             return _unless_revised(found, prose, lines), rest
-    if len(lines) == 1 and not _TURNED_DOWN.search(lines[0].label) and (whole := read_value(lines[0].text)).slug:
+    if (
+        len(lines) == 1
+        and len(lines[0].text) <= 600
+        and not _TURNED_DOWN.search(lines[0].label)
+        and (whole := read_value(lines[0].text)).slug
+    ):
         return whole, listed
     if prose.several and (slug := emphasised(parts.answer)) in prose.rivals and slug:
         return Found(

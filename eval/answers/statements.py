@@ -25,7 +25,7 @@ _LABEL = re.compile(
     r"^(?P<label>[^:=|\n\u2192]{1,60}?)\s*(?::(?!\d)|=(?!>)|[-=]>|\u2192|\s[-\u2013\u2014]+(?=\s))\s*(?P<value>.*)$"
 )
 _NEXT_LABEL = re.compile(
-    r"(?<=[.;!?]) +(?=[*_]*[A-Z][\w/-]*(?: [\w/-]+){0,4}:\s)|;(?=\w+=)|"
+    r"(?<=[.;!?])(?<!^\d\.) +(?=[*_]*[A-Z][\w/-]*(?: [\w/-]+){0,4}:\s)|;(?=\w+=)|"
     r"(?<=[.;!?]) +(?=(?:(?:the|my|so|thus|final|correct|best|most likely|right) )+(?:answer|diagnosis|choice|option)\s*:)"
 )
 _SOAP = re.compile(r"(?:^|\s)(?=[SOAP]:\s)")
