@@ -41,7 +41,9 @@ def names_in(text: str) -> tuple[Name, ...]:
             firm = as_sign(plain, start, end, firm)
             listed = last is not None and firm is Firmness.NAMED and text[last.end : start].strip() == ","
             between = text[last.end : start] if last is not None else ""
-            of_sign = last is not None and firm is not Firmness.AGAINST and links.SIGN_OF.fullmatch(between) is not None
+            of_sign = (
+                last is not None and firm is not Firmness.AGAINST and links.SIGN_OF.fullmatch(between) is not None
+            )
             if last is not None and firm is Firmness.NAMED and last.firmness is Firmness.LISTED and not of_sign:
                 listed = listed or cues.TURN.search(between) is None  # "possibilities range from X to Y"
             aside = last is not None and links.ASIDE.fullmatch(between) and in_line(last.slug, span.diagnosis or "")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import eval.answers.links as links
 from eval.answers.firmness import Firmness, Name
 from eval.answers.names import deepest, names_in
+from eval.answers.shares import by_share
 from skin_r1.ontology import load_ontology
 
 _NO_IDEA = re.compile(
@@ -97,14 +98,14 @@ def read_prose(text: str) -> Found:
             return Found(hinted[0], hinted, _quote(text, name, name), "the one diagnosis thought of", name.firmness)
         return Found(None, rivals, "", "no diagnosis is asserted" if names else "no known name")
     held = [name for name in names if name.firmness > Firmness.AGAINST]
-    if len({name.slug for name in held}) > 1 and (likeliest := _by_share(text, held)):
+    if len({name.slug for name in held}) > 1 and (likeliest := by_share(text, held)):
         standing = [replace(likeliest, firmness=Firmness.LIKELY)]
     if len({name.slug for name in standing}) > 1 and (closing := _closing(text, standing)):
         standing = closing
     *_, equal = (None, *EQUAL.finditer(text))
     if (
         equal
-        and (equal["at_once"] or not _decided(standing, equal.end()))
+        and (equal["at_once"] or not _decided(text, standing, equal.end()))
         and len(deepest([name.slug for name in names])) > 1
     ):
         return Found(
@@ -137,13 +138,18 @@ def read_prose(text: str) -> Found:
     return Found(slug, (slug, *others), _quote(text, name, name), _HOW[top], top)
 
 
-def _decided(standing: Sequence[Name], after: int) -> bool:
-    """Behind these words one diagnosis is called likely, and it is the firmest."""
+def _decided(text: str, standing: Sequence[Name], after: int) -> bool:
+    """In a sentence behind these words one diagnosis is called likely, and it is the firmest."""
     top = max(name.firmness for name in standing)
     firm = {name.slug for name in standing if name.firmness == top}
-    return top >= Firmness.LIKELY and len(firm) == 1 and any(n.start > after for n in standing if n.firmness == top)
+    return (
+        top >= Firmness.LIKELY
+        and len(firm) == 1
+        and any(_SENTENCE_END.search(text, after, n.start) for n in standing if n.firmness == top)
+    )
 
 
+_SENTENCE_END = re.compile(r"[.!?]\s")
 _LEAST = {"group": Firmness.CONCLUDED, "family": Firmness.LIKELY}  # a shelf named in passing is no diagnosis
 _HOW = {
     Firmness.FINAL: "the final conclusion",
@@ -191,38 +197,6 @@ _END = re.compile(
     r"me)?\W*",
     re.IGNORECASE,
 )
-
-
-_GRADE = re.compile(
-    r"\b(very high|high|moderate|medium|low|very low)(?: (?:likelihood|probability))?:\s+$", re.IGNORECASE
-)
-_GRADES = {"very high": 0.9, "high": 0.8, "moderate": 0.5, "medium": 0.5, "low": 0.2, "very low": 0.1}
-_PERCENT = re.compile(r"\d{1,3}(?:\.\d+)?(?= ?%| (?:out of|in) (?:10|ten)\b)|(?<![\d.])[01]?\.\d+\b")
-
-
-def _by_share(text: str, names: Sequence[Name]) -> Name | None:
-    """The likeliest by percentage or grade: "X at 70%, Y at 20%", "70% X, 20% Y", "high: X; low: Y"."""
-    starts, ends = [name.start for name in names], [name.end for name in names]
-    behind = [text[end : min(end + 25, start)] for end, start in zip(ends, [*starts[1:], len(text)], strict=True)]
-    before = [text[max(start - 25, end) : start] for start, end in zip(starts, [0, *ends[:-1]], strict=True)]
-    grades: list[float | None] = []
-    for each in before:
-        carried = grades[-1] if grades and each.strip() in (",", "and", ", and", "or") else None  # "low: X, Y"
-        grades.append(_GRADES[found[1].lower()] if (found := _GRADE.search(each)) else carried)
-    for shares in (
-        [_percent(re.split("[,;./] ", each)[-1]) for each in before],
-        [_percent(each) for each in behind],
-        grades,
-    ):
-        shared = {name.slug: share for name, share in zip(names, shares, strict=True) if share is not None}
-        if len(shared) > 1 and all(name.slug in shared for name in names):
-            best = [slug for slug, share in shared.items() if share == max(shared.values())]
-            return next(name for name in names if name.slug == best[0]) if len(best) == 1 else None
-    return None
-
-
-def _percent(stretch: str) -> float | None:
-    return float(found[0]) if (found := _PERCENT.search(stretch)) else None
 
 
 def _changed(text: str, best: list[Name]) -> bool:

@@ -119,7 +119,7 @@ def _diagnosis(parts: Parts, lines: Sequence[Statement], records: Sequence[Recor
     if lettered := by_letter(parts.answer):
         return lettered, listed
     if prose.slug is None and not prose.rivals:  # said behind a label that promised something else
-        prose = read_prose("\n".join(line.text for line in lines if not line.item))
+        prose = read_prose("\n".join(f"{line.label}: {line.text}" for line in lines if not line.item))
     if prose.slug is None and not prose.rivals and (slug := read_code(parts.answer)):
         return Found(slug, (slug,), parts.answer.strip()[:120], "a code of the ICD"), listed
     return prose, listed
