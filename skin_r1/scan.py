@@ -7,7 +7,9 @@ from functools import cache
 from itertools import accumulate
 from typing import NamedTuple
 
+from skin_r1.bystanders import bystanders, skin_lesions
 from skin_r1.taxonomy import load_ontology
+from skin_r1.ticks import tick
 from skin_r1.vocabulary import load_concepts
 from skin_r1.wording import canonical_word, normalize
 
@@ -17,7 +19,7 @@ _IDLE = (
     "white hair", "growth pattern", "blue ink", "scale bar", "large scale", "color scale", "gray scale", "hay fever",
     "fever blister", "patch test", "patch tests", "patch testing", "black salve", "red part",
     "red lip",
-    "white coat", "scale bars", "black box", "growth phase", "growth rate",
+    "white coat", "scale bars", "black box", "growth phase", "growth rate", "blue eyes", "gray eyes",
 )  # fmt: skip
 # Terms of label lists that are ordinary words, or describe a look, when they stand in prose.
 _LOOKS = (
@@ -32,41 +34,51 @@ _LOOKS = (
     "rime", "cut", "rash", "growth", "lesion", "swelling", "tumor", "neoplasm", "mass", "lump", "bump", "spot",
     "discoloration", "hyperpigmentation", "hypopigmentation", "pigmentation", "atrophy", "ulceration", "edema",
 )  # fmt: skip
-LONGEST = 120  # words of a clause; the longest of 60,850 clauses of a real teacher has 101
+LONGEST = 120  # words of a clause that are read at a time; the longest of 60,850 clauses of a real teacher has 101
 _WORD = re.compile(r"([^\W_]+)")
 _END = re.compile(r"[.;!?\n]")
+_Words = tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]  # words, their starts, and their ends
 
 
 class Span(NamedTuple):
-    """A name: words `first` to `last` (exclusive) of its clause; a finding's slug, a diagnosis's, or neither (idle words)."""
+    """A name: words `first` to `last` (exclusive) of its clause; a finding's slug, a diagnosis's, or neither (idle words).
+
+    `tick` is the answer of a checklist right behind it ("ulcer: no"), if any.
+    """
 
     first: int
     last: int
     finding: str | None
     diagnosis: str | None
+    tick: bool | None = None
 
 
 class Clause(NamedTuple):
     """A stretch of text up to a full stop, semicolon, question or exclamation mark, or line end.
 
-    One of more than `LONGEST` words is noise or a trick, no sentence: its names are not read, which also bounds the cost.
+    One of more than `LONGEST` words is noise or a trick, no sentence: it comes in pieces of that length, which bounds the
+    cost.
 
     Attributes:
         words: canonical words (`wording.canonical_word`), in order.
         starts, ends: characters of each word in the text.
         commas: positions of words that follow a comma.
+        breaks: positions of words that follow a comma or a colon.
         spans: the names among the words, in order, not overlapping.
         parts: positions where its parts start, in order: 0, after a comma, after a diagnosis.
         question: the clause ends with a question mark.
+        run_on: it is a piece of a longer one.
     """
 
     words: tuple[str, ...]
     starts: tuple[int, ...]
     ends: tuple[int, ...]
     commas: frozenset[int]
+    breaks: frozenset[int]
     spans: tuple[Span, ...]
     parts: tuple[int, ...]
     question: bool
+    run_on: bool
 
 
 def clauses(text: str) -> Iterator[Clause]:
@@ -78,25 +90,44 @@ def clauses(text: str) -> Iterator[Clause]:
     words = tuple(map(canonical_word, pieces[1::2]))
     bounds = tuple(accumulate(map(len, pieces)))
     starts, ends = bounds[:-1:2], bounds[1::2]
-    first, commas = 0, set[int]()
+    first, commas, colons = 0, set[int](), set[int]()
     for at, gap in enumerate(pieces[2::2], start=1):
         if gap == " " and at < len(words):
             continue
         end = _END.search(gap)
         if end is not None or at == len(words):
-            own, from_, to = words[first:at], starts[first:at], ends[first:at]
-            spans = _spans(text, own, to, commas)
-            parts = sorted({0, *commas, *[span.last for span in spans if span.diagnosis is not None]})
-            asks = end is not None and end[0] == "?"
-            yield Clause(own, from_, to, frozenset(commas), spans, tuple(parts), asks)
-            first, commas = at, set[int]()
+            own, asks = (words[first:at], starts[first:at], ends[first:at]), end is not None and end[0] == "?"
+            if at - first <= LONGEST:
+                breaks = frozenset(commas | colons) if colons else frozenset(commas)
+                yield _clause(text, own, frozenset(commas), breaks, asks, False)
+            else:
+                yield from _pieces(text, own, commas, commas | colons, asks)
+            first, commas, colons = at, set[int](), set[int]()
         elif "," in gap:
             commas.add(at - first)
+        elif ":" in gap:
+            colons.add(at - first)
 
 
-def _spans(text: str, words: Sequence[str], ends: Sequence[int], commas: set[int]) -> tuple[Span, ...]:
-    if len(words) > LONGEST:
-        return ()
+def _pieces(text: str, own: _Words, commas: set[int], breaks: set[int], asks: bool) -> Iterator[Clause]:
+    words, starts, ends = own
+    for first in range(0, len(words), LONGEST):
+        at = range(first, min(first + LONGEST, len(words)))
+        here, there = (frozenset(k - first for k in at if k in marks) for marks in (commas, breaks))
+        piece = words[first : at.stop], starts[first : at.stop], ends[first : at.stop]
+        yield _clause(text, piece, here, there, asks, True)
+
+
+def _clause(
+    text: str, own: _Words, commas: frozenset[int], breaks: frozenset[int], question: bool, run_on: bool
+) -> Clause:
+    words, starts, ends = own
+    spans = _spans(text, words, ends, commas)
+    parts = sorted({0, *commas, *[span.last for span in spans if span.diagnosis is not None]})
+    return Clause(words, starts, ends, commas, breaks, spans, tuple(parts), question, run_on)
+
+
+def _spans(text: str, words: Sequence[str], ends: Sequence[int], commas: frozenset[int]) -> tuple[Span, ...]:
     names = _names()
     spans: list[Span] = []
     free = 0  # words before it belong to names
@@ -113,7 +144,7 @@ def _spans(text: str, words: Sequence[str], ends: Sequence[int], commas: set[int
         if entry is not None:
             # "scar-like" names a likeness, not a scar.
             like = end < len(words) and words[end] == "like" and text[ends[end - 1]] == "-"
-            spans.append(Span(at, end, *((None, None) if like else entry)))
+            spans.append(Span(at, end, *((None, None) if like else entry), tick(text, ends[end - 1])))
             free = end
     return tuple(spans)
 
@@ -139,10 +170,11 @@ def _names() -> dict[str, _Node]:
         out.update((tuple(text.split()), (None, slug)) for text, slug in names.items() if not text.endswith(" is"))
     for look in _LOOKS:
         out.pop(tuple(normalize(look).split()), None)
-    out.update((tuple(normalize(text).split()), (None, None)) for text in _IDLE)
+    out.update((tuple(normalize(text).split()), (None, None)) for text in (*_IDLE, *bystanders()))
     for concept in load_concepts().values():
         for name in (*concept.synonyms, concept.name):
             out[tuple(normalize(name).split())] = (concept.slug, None)
+    out.update((tuple(normalize(text).split()), out[tuple(normalize(tint).split())]) for text, tint in skin_lesions())
     root = _Node()
     for key, entry in out.items():
         node = root
