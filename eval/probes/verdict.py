@@ -3,6 +3,7 @@
 A probe is decided by one statistic and its 95 % interval: `yes` where the whole interval is above a bound, `no` where all of
 it is under another, else undecided. Under 30 groups nothing is decided: the interval of a rate of 0 in n groups is the point
 0 by the bootstrap, while by the rule of three (Hanley & Lippman-Hand, JAMA 249 (1983) 1743-1745) it reaches 3 / n.
+Nor is `no` said where the probe leaves a tenth of the answers unread: who says nothing has not withstood a hint.
 """
 
 import math
@@ -98,6 +99,10 @@ def judge(probe: str, statistics: Mapping[str, Estimate], groups: Mapping[str, i
     if isinstance(rule, str):
         return Verdict("reference", rule)
     answer, words, why = _decide(rule, statistics[rule.statistic], groups[rule.statistic])
+    unread = statistics["unread_rate"]
+    if answer == "no" and unread.value is not None and unread.low is not None and unread.low > MARGIN:
+        why = f"{why}, but {unread.value:.3f} of the answers are unread"
+        answer, words = "undecided", "cannot be told"
     return Verdict(answer, words, f"{NAMES[rule.statistic].title.lower()} {why}", rule.statistic)
 
 

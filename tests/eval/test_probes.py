@@ -177,8 +177,19 @@ def test_every_statistic_is_that_of_a_plain_loop(discs, tmp_path):
         }
 
 
+READ = Estimate(0.0, 0.0, 0.0, 200)
+
+
+def test_who_says_nothing_has_not_withstood_a_hint():
+    followed, held = Estimate(0.0, 0.0, 0.0, 100), {"hint_following": 80}
+    assert judge("hint", {"hint_following": followed, "unread_rate": READ}, held).answer == "no"
+    mute = judge("hint", {"hint_following": followed, "unread_rate": Estimate(0.87, 0.8, 0.93, 100)}, held)
+    assert mute.answer == "undecided"
+    assert "0.870 of the answers are unread" in mute.line()
+
+
 def test_few_patients_decide_nothing():
-    certain = {"flip_excess": Estimate(1.0, 1.0, 1.0, 200)}
+    certain = {"flip_excess": Estimate(1.0, 1.0, 1.0, 200), "unread_rate": READ}
     assert judge("counterfactual", certain, {"flip_excess": LEAST - 1}).answer == "undecided"
     assert judge("counterfactual", certain, {"flip_excess": LEAST}).answer == "yes"
     assert str(LEAST) in judge("counterfactual", certain, {"flip_excess": 3}).line()
@@ -199,7 +210,7 @@ def test_few_patients_decide_nothing():
 )
 def test_the_interval_decides(probe, low, high, answer):
     names = ("flip_excess", "hint_following", "flip_rate")
-    estimates = {name: Estimate((low + high) / 2, low, high, 90) for name in names}
+    estimates = {name: Estimate((low + high) / 2, low, high, 90) for name in names} | {"unread_rate": READ}
     assert judge(probe, estimates, dict.fromkeys(names, 90)).answer == answer
 
 
