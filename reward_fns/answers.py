@@ -1,6 +1,7 @@
 """What every reward starts from: the answer that was read, and what its reasoning says of the lesion."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -13,9 +14,15 @@ from skin_r1.reading import MAX_TEXT, Reading, message_text, parse
 
 Completion = str | Sequence[Mapping[str, Any]]
 
-# Characters that nobody sees: they would hide a "no" from the reader of prose.
-_HIDDEN = re.compile("[\u00ad\u115f\u1160\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]")
+_FILLERS = "\u115f\u1160\u3164\uffa0"  # letters without a shape
 _WORD = re.compile(r"[^\W_]+")
+# "No scale at the center, scale at the edge" contradicts nothing: parts of a lesion, and what stands between two statements.
+_PART = re.compile(
+    r"\b(?:cent(?:er|re|ral)\w*|middle|borders?|edges?|margins?|rim|peripher\w+|elsewhere|surround\w*|base|tip|upper|lower|"
+    r"left|right|inner|outer|sides?|half)\b",
+    re.IGNORECASE,
+)
+_PIECE = re.compile(r"(?:(?!\b(?:and|but|while|whereas|although|yet)\b)[^,.;:!?\n])+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ class Answer:
     @cached_property
     def think(self) -> str:
         """The reasoning without characters that nobody sees."""
-        return _HIDDEN.sub("", self.reading.think)
+        return _shown(self.reading.think)
 
     @cached_property
     def words(self) -> tuple[str, ...]:
@@ -49,10 +56,36 @@ class Answer:
 
         A question asserts nothing, nor does a sentence that does not stand by what it names (`reward_fns.doubt`).
         """
+        said, denied = self._claimed
+        return said - denied, denied - said
+
+    @cached_property
+    def contradicted(self) -> frozenset[str]:
+        """Findings that the reasoning both asserts and denies: it earns nothing by them, and has asserted them still."""
+        said, denied = self._claimed
+        return said & denied
+
+    @cached_property
+    def _claimed(self) -> tuple[frozenset[str], frozenset[str]]:
         found = [claim for claim in self.prose.claims if claim.kind == "finding"]
-        denied = {claim.slug for claim in found if claim.stance == "denied"}
-        said = {claim.slug for claim in found if claim.stance == "said" and self.stands(claim)}
-        return frozenset(said - denied), frozenset(denied - said)
+        said = [claim for claim in found if claim.stance == "said" and self.stands(claim)]
+        asserted = frozenset(claim.slug for claim in said)
+        denied = {
+            claim.slug
+            for claim in found
+            if claim.stance == "denied" and not (claim.slug in asserted and self._elsewhere(claim, said))
+        }
+        return asserted, frozenset(denied)
+
+    def _elsewhere(self, denial: Claim, said: Sequence[Claim]) -> bool:
+        """True where a finding is denied of one part of the lesion, and asserted of others only."""
+        part = self._part(denial)
+        return bool(part) and all(self._part(claim) != part for claim in said if claim.slug == denial.slug)
+
+    def _part(self, claim: Claim) -> str:
+        piece = next((m for m in _PIECE.finditer(self.think) if m.end() > claim.start), None)
+        found = _PART.search(piece[0]) if piece else None
+        return found[0].lower() if found else ""
 
     def stands(self, claim: Claim) -> bool:
         """True where the reasoning stands by a claim."""
@@ -65,8 +98,8 @@ class Answer:
 
     @cached_property
     def asserted(self) -> frozenset[str]:
-        """Findings asserted anywhere: listed, or said by the reasoning."""
-        return self.listed | self.told[0]
+        """Findings asserted anywhere: listed, or said by the reasoning, be it that it denies them too."""
+        return self.listed | self.told[0] | self.contradicted
 
     @cached_property
     def upheld(self) -> frozenset[str]:
@@ -107,3 +140,17 @@ def _read(text: str) -> Answer | None:
     reading = parse(text)
     answer = Answer(reading) if isinstance(reading, Reading) else None
     return answer if answer is not None and answer.words else None
+
+
+def _shown(text: str) -> str:
+    """A text without characters that nobody sees: they would hide a "no" from the reader of prose."""
+    composed = text if text.isascii() else unicodedata.normalize("NFC", text)
+    hidden = [ord(char) for char in set(composed) if _hidden(char)]
+    return composed.translate(dict.fromkeys(hidden)) if hidden else composed
+
+
+@lru_cache(maxsize=1 << 12)
+def _hidden(char: str) -> bool:
+    """True for control and format characters, marks that join no letter, and fillers."""
+    category = unicodedata.category(char)
+    return category in ("Mn", "Me") or char in _FILLERS or (category[0] == "C" and not char.isspace())

@@ -8,50 +8,36 @@ from collections.abc import Sequence
 from typing import Literal
 
 from skin_r1.negation import DENIED, State
+from skin_r1.of_disease import affirmed, back_to_lesion, in_disease, said_of_disease
+from skin_r1.reach import SUPPOSED, TURNS, governs, word_set, would_follows
 from skin_r1.scan import Clause, Span
 from skin_r1.wording import canonical_word
 
 Stance = Literal["said", "denied", "open", "general", "concluded", "leaning", "weighed"]
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(canonical_word(word) for word in text.split())
-
-
 # Words that lead back to this lesion: what follows is said of it.
-_HERE = _words(
+_HERE = word_set(
     "here this image picture photo photograph lesion i we seen visible see because since given due despite "
     "there supported suggested favored favoured indicated explain account but however although though while "
     "whereas yet "
     "instead nevertheless observed noted notice"
 )
-_TURNS = _words("but however although though while whereas yet instead nevertheless because since given due despite")
-# Words after which a finding is what would be, not what is.
-_SUPPOSED = _words(
-    "would should if expected expect typically usually classically commonly generally frequently often "
-    "characteristically "
-    "hallmark were hoped wish wished hoping taken mistaken resemble resembles resembling mimic mimics"
+_DESCRIBING = word_set("describe call say name speak record anyone incomplete")
+_IN_GENERAL = word_set("do does grow never tend usually seldom rarely often")
+_PREDICATES = word_set("is are has have does do lack lacks show shows can may would usually rarely seldom never often")
+_AS_HERE, _THE = (
+    word_set("does do as also is are seen present too"),
+    word_set("the my final leading working likeliest"),
 )
-_VERBS = _words("is are was were has have show see seen cover lie stand make so")
-_BE = _words("is are was were be also clearly easily well")
-_DESCRIBING = _words("describe call say name speak record anyone incomplete")
-_IN_GENERAL = _words("do does grow never tend usually seldom rarely often")
-_PREDICATES = _words("is are has have does do lack lacks show shows can may would usually rarely seldom never often")
-_AS_HERE, _THE = _words("does do as also is are seen present too"), _words("the my final leading working likeliest")
-_SOUGHT = _words("looked searched look search looking searching checked attention sought")
-_UNFOUND = _words("none not nothing vain without no never neither")
-_OF_DISEASE = _words(
-    "typical characteristic classic classical common rare unusual usual uncommon expected hallmark pathognomonic "
-    "diagnostic specific unexpected atypical exceptional seldom foreign"
-)
-_UNSEEN = _UNFOUND | _SUPPOSED | {"in"}
-_AFFIRM = _words("present seen visible noted evident found observed apparent clear obvious")
+_SOUGHT = word_set("looked searched look search looking searching checked attention sought")
+_UNFOUND = word_set("none not nothing vain without no never neither")
+_MODAL = word_set("would might")
+_UNSEEN = _UNFOUND | SUPPOSED | {"in"}
 _STRONG = (
     "this is", "it is", "diagnosis is", "answer is", "i conclude", "conclude", "we conclude", "diagnosis of",
     "diagnosis",
     "confirm", "this represent", "therefore", "hence", "thus", "i call", "settle on", "diagnostic of", "must be",
     "lesion is", "conclusion is", "has to be", "have to be", "can only be", "could only be", "result", "dealing with",
-    "looking at", "concluding", "impression is", "final diagnosis",
+    "looking at", "concluding", "impression is", "final diagnosis", "image show", "picture show", "photo show",
 )  # fmt: skip
 _WEAK = (
     "suggest", "suggesting", "suggestive of", "point to", "pointing to", "point toward", "point towards", "fit",
@@ -64,18 +50,20 @@ _WEAK = (
     "typical for", "classic for", "agree with", "is probably", "add up to", "diagnosi of", "amount to",
 )  # fmt: skip
 # "does not fit melanoma", "rather than", "less likely", "would suggest": no conclusion.
-_UNSAID = _words(
+_UNSAID = word_set(
     "not no never nor neither without rather less unlikely against would could may might if than exclude excludes "
     "excluding initially first glance tempting whether consider considered considering alternative versus vs instead "
     "unlike mimic mimics tempted thought resemble resembles can wrongly mistaken"
 )
-_MAYBE = _words("may might could whether if")
-_DOWN = _words(
+_MAYBE = word_set("may might could whether if")
+_DOWN = word_set(
     "less unlikely improbable excluded against poorly weaker discarded rejected implausible not no "
     "remote worse dismissed fails fail down"
 )
-_UP = _words("likely best favored favoured probable confirmed fit supported explain diagnosis win wins prevail winner")
-_FILL = _words(
+_UP = word_set(
+    "likely best favored favoured probable confirmed fit supported explain diagnosis win wins prevail winner"
+)
+_FILL = word_set(
     "a an the most likely probably clearly typical of diagnosis probable early classic strongly best more "
     "highly very either "
     "rather quite case simple common picture pattern to toward with by for is form kind type ordinary well"
@@ -89,8 +77,8 @@ def _phrases(texts: Sequence[str]) -> frozenset[tuple[str, ...]]:
 _STRONG_KEYS, _WEAK_KEYS = _phrases(_STRONG), _phrases(_WEAK)
 _CUES_END = frozenset(key[-1] for key in _STRONG_KEYS | _WEAK_KEYS)
 _VERDICT = _DOWN | _UP
-_BEFORE = _SUPPOSED | _SOUGHT | _HERE | {"none"}
-_NONE = _words("no nothing none")
+_BEFORE = SUPPOSED | _SOUGHT | _HERE | {"none"}
+_NONE = word_set("no nothing none")
 _REACH = 40  # words before a finding that may say what is meant by it; longer lists would cost their length squared
 _GENERIC_KEYS = _phrases(("typical of", "characteristic of", "typical for", "classic for"))
 
@@ -134,7 +122,7 @@ def stance_of_diagnosis(clause: Clause, span: Span, state: State) -> Stance:
     if _VERDICT.isdisjoint(after):
         return stance
     for at, word in enumerate(after):
-        if span.last + at in clause.commas or word in _TURNS or word in ("would", "could", "might", "may"):
+        if span.last + at in clause.commas or word in TURNS or word in ("would", "could", "might", "may"):
             break
         if word in _DOWN:
             return "denied"
@@ -154,7 +142,7 @@ def _turned_down(clause: Clause, span: Span) -> bool:
     if _DOWN.isdisjoint(after):
         return False
     for at, word in enumerate(after):
-        if span.last + at in clause.commas or word in _TURNS or word in ("than", "would", "could", "might", "may"):
+        if span.last + at in clause.commas or word in TURNS or word in ("than", "would", "could", "might", "may"):
             return False
         if word in _DOWN and word not in ("not", "no"):
             return True
@@ -177,25 +165,27 @@ def stance_of_finding(clause: Clause, k: int, state: State, stances: Sequence[St
     """
     if state == "open":
         return "open"
-    if state == "missing":
-        return "denied"
-    plain: Stance = "denied" if state == "denied" else "said"
     words, span = clause.words, clause.spans[k]
+    part = words[_part_start(clause, span.first) : span.first]
+    if state == "missing":
+        return "general" if "if" in part else "denied"  # "if the scale were absent"
+    plain: Stance = "denied" if state == "denied" else "said"
     after = words[span.last : span.last + 5]
-    if plain == "said" and _affirmed(after) and _UNSEEN.isdisjoint(after):
+    if plain == "said" and affirmed(after) and _UNSEEN.isdisjoint(after) and not in_disease(clause):
         return "said"
     rest = words[span.last : span.last + 8]
     here = "here" in rest and any(word == "here" and rest[at - 1] in _AS_HERE for at, word in enumerate(rest) if at)
     if plain == "said" and here and _UNFOUND.isdisjoint(rest):
         return "said"  # "often shows leaf-like areas, as it does here"
-    part = words[_part_start(clause, span.first) : span.first]
-    if not {"would", "might"}.isdisjoint(part) and _DESCRIBING.isdisjoint(part):
-        return "general"
+    if not _MODAL.isdisjoint(part) and _DESCRIBING.isdisjoint(part):
+        modal = max(at for at, word in enumerate(words[: span.first]) if word in _MODAL)
+        if governs(clause, modal, span.first):
+            return "general"
     if words[span.last : span.last + 3] == ("come", "to", "mind"):
         return "open"
     if span.first == 0 and words[span.last : span.last + 1] and words[span.last] in _IN_GENERAL:
         return "general"  # "cysts do not grow so fast"
-    if _would_follows(words, span.last):
+    if would_follows(clause, span.last):
         return "general"
     if plain == "denied" and words[max(0, span.first - 2) : span.first] in (("come", "with"), ("go", "with")):
         return "general"  # "bites do not come with fever"
@@ -204,7 +194,7 @@ def stance_of_finding(clause: Clause, k: int, state: State, stances: Sequence[St
         if other >= 0 and clause.spans[other].first <= at < clause.spans[other].last:
             name = clause.spans[other]
             if name.diagnosis is not None:
-                if stances[other] in ("concluded", "leaning"):
+                if stances[other] in ("concluded", "leaning") or back_to_lesion(clause, other, span.first):
                     break
                 return "general"
             at, other = name.first - 1, other - 1
@@ -212,44 +202,15 @@ def stance_of_finding(clause: Clause, k: int, state: State, stances: Sequence[St
         if words[at] not in _BEFORE:
             at -= 1
             continue
-        if words[at] in _SUPPOSED and (words[at] not in ("would", "if") or _DESCRIBING.isdisjoint(part)):
-            return "general"  # but "it would be incomplete if it left out the scale", "anyone would see scale"
+        # But "it would be incomplete if it left out the scale", "anyone would see scale".
+        described = words[at] in ("would", "if") and not _DESCRIBING.isdisjoint(part)
+        if words[at] in SUPPOSED and not described and governs(clause, at, span.first):
+            return "general"
         if words[at] in _SOUGHT and words[at + 1 : at + 2] in (("for",), ("to",)):
             return "open" if _UNFOUND.isdisjoint(words[span.last :]) else "denied"
         if words[at] == "none" and words[at + 1 : at + 2] in (("is",), ("are",)):
             break
-        if words[at] in _HERE and not (words[at] in _TURNS and words[at + 1] in _PREDICATES):
+        if words[at] in _HERE and not (words[at] in TURNS and words[at + 1] in _PREDICATES):
             break  # "molluscum has dells, but is painless and pearly" goes on about molluscum
         at -= 1
-    return "general" if _said_of_disease(clause, k, after) else plain
-
-
-def _affirmed(after: Sequence[str]) -> bool:
-    """True for "... is seen", "... are clearly visible", and a bare "... present" right after the finding."""
-    if after[:1] and after[0] in _AFFIRM:
-        return True
-    return any(word in _AFFIRM and after[at] in _BE for at, word in enumerate(after[1:4]))
-
-
-def _would_follows(words: Sequence[str], start: int) -> bool:
-    """True when the finding is the subject of "would" or "might": "pustules and erosions would make it candidiasis"."""
-    for word in words[start : start + 8]:
-        if word in ("would", "might", "should"):
-            return True
-        if word in _VERBS or word in _TURNS:
-            return False
-    return False
-
-
-def _said_of_disease(clause: Clause, k: int, after: Sequence[str]) -> bool:
-    """True when a diagnosis follows with such a link: "is typical of psoriasis", "the scale of psoriasis"."""
-    near = clause.spans[k + 1 : k + 10]  # a link has eight words at most
-    following = next((s for s in near if s.diagnosis is not None), None)
-    if following is None:
-        return False
-    between = clause.words[clause.spans[k].last : following.first]
-    if any(word in between for word in ("this", "here")):
-        return False
-    if not _OF_DISEASE.isdisjoint(between) and len(between) <= 8:
-        return True
-    return len(between) <= 3 and bool(between) and between[0] in ("of", "in") and bool(after)
+    return "general" if said_of_disease(clause, k, denied=plain == "denied") else plain
