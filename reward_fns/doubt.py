@@ -2,7 +2,7 @@
 
 `skin_r1.claims` reads prose as a reader of good will does: it is made for teachers. A model that is paid for its prose writes
 what that reader mistakes for a claim, so rewards ask for more: a name is asserted only where no cue of doubt, of another
-place or time, or of another language's denial stands in its clause. On 30,574 findings that a real teacher says, the cues
+place or time, or of another language's denial stands in its clause. On 30,913 findings that a real teacher says, the cues
 object to 2 in 100, nearly all of them guesses ("possible exudate").
 """
 
