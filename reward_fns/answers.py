@@ -22,6 +22,8 @@ _PART = re.compile(
     r"left|right|inner|outer|sides?|half)\b",
     re.IGNORECASE,
 )
+# "Scale? Yes." asserts what it asks.
+_YES = re.compile(r"[^.;!?\n]*\?\s*(?:yes|present|it is|there is)\W*?(?:[.,;!\n]|$)", re.IGNORECASE)
 _PIECE = re.compile(r"(?:(?!\b(?:and|but|while|whereas|although|yet)\b)[^,.;:!?\n])+", re.IGNORECASE)
 
 
@@ -89,7 +91,8 @@ class Answer:
 
     def stands(self, claim: Claim) -> bool:
         """True where the reasoning stands by a claim."""
-        return not claim.question and not doubted(self.think, claim.start, claim.end)
+        asked = claim.question and _YES.match(self.think, claim.end) is None
+        return not asked and not doubted(self.think, claim.start, claim.end)
 
     @cached_property
     def listed(self) -> frozenset[str]:
