@@ -333,7 +333,7 @@ def test_without_own_weights_the_look_alikes_of_the_graph_are_ranked():
         (["ulcer"], "There is an ulcer. This is melanoma. It is benign.", "malignant", 0.0),
         (["ulcer"], "There is an ulcer. This is melanoma.", "benign", 2 / 3),
         (["ulcer"], "There is no ulcer. This is melanoma.", "malignant", 2 / 3),
-        ([], "This is melanoma.", "malignant", 1 / 3),  # no grounds
+        ([], "This is melanoma.", "malignant", 2 / 3),  # no grounds
         (["comedo"], "There is a comedo. This is melanoma.", "malignant", 2 / 3),  # grounds of another disease
     ],
 )
