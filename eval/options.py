@@ -138,7 +138,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="answers kept for other runs too (vllm, address; default: beside OUT)",
     )
-    add("--limit", type=int, metavar="N", help="the first N cases only")
+    add("--limit", type=int, metavar="N", help="N cases only, drawn by their ids: the same for every model")
     add("--overwrite", action="store_true", help="forget predictions and answers that are there already")
     add("--dry_run", action="store_true", help="print the first question and stop")
     return out

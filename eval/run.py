@@ -10,6 +10,7 @@ from typing import Any
 from eval.models.origin import candidates, describe, is_url
 from eval.models.questions import LEFT_OUT, Answer, Questions
 from eval.options import Options, read_options
+from eval.sample import sample
 from eval.tasks import applies
 from skin_r1.errors import problem
 
@@ -132,7 +133,7 @@ def read_questions(options: Options) -> tuple[Questions, Any]:
     from skin_r1.case import load_corpus
 
     split = load_corpus(options.corpus, options.split)
-    table = split if options.limit is None else split.select(range(min(options.limit, len(split))))
+    table = sample(split, options.limit)
     check_images(table, options.corpus, options.split)
     facts = table.remove_columns("images").to_list()
     suited = [place for place, row in enumerate(facts) if applies(options.task, row)]

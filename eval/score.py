@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eval.sample import sample
 from skin_r1.errors import problem
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def score_predictions(
         corpus, split: the truth.
         out: folder to make.
         seed, bootstrap: of the confidence intervals.
-        limit: score the first cases of the split only, as `skin-r1 eval run --limit` reads them.
+        limit: score only as many cases of the split, those of `skin-r1 eval run --limit`.
         reader: `tolerant` also reads free text, where it is sure; `strict` only the form that rewards read.
         validation: predictions of the validation split with label scores, for a temperature and conformal sets.
         allow_missing: count cases without a prediction as failures instead of refusing.
@@ -72,9 +73,7 @@ def score_predictions(
     from skin_r1.whole import whole_folder
 
     with whole_folder(out, kind="evaluation", overwrite=overwrite) as partial:
-        table = load_corpus(corpus, split)
-        if limit is not None:
-            table = table.select(range(min(limit, len(table))))
+        table = sample(load_corpus(corpus, split), limit)
         rows = table.remove_columns("images").to_list()
         _check_truth(rows, corpus / split)
         ids = [row["case_id"] for row in rows]
@@ -214,7 +213,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
     parser.add_argument("--bootstrap", type=int, default=2000, metavar="N", help="resamples (default: 2000)")
-    parser.add_argument("--limit", type=int, metavar="N", help="score the first N cases, as `eval run --limit N`")
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="score N cases of the split, those of `eval run --limit N`"
+    )
     parser.add_argument(
         "--reader",
         choices=("tolerant", "strict"),

@@ -8,6 +8,7 @@ from typing import Any
 from eval.judge.question import Judge, Question, Verdict
 from eval.judge.recipe import BY_RULE, JudgeRecipe
 from eval.predictions import Prediction, match, read_predictions
+from eval.sample import sample
 from skin_r1.case import load_corpus
 
 NO_PREDICTION = "no prediction"
@@ -53,16 +54,16 @@ def gather(recipe: JudgeRecipe) -> Material:
     """
     corpus = Path(recipe.corpus)
     whole = load_corpus(corpus, recipe.split)
-    table = whole if recipe.limit is None else whole.select(range(min(recipe.limit, len(whole))))
+    table = sample(whole, recipe.limit)
     rows = table.remove_columns("images").to_list()
     files = {name: Path(path) for name in ("predictions", "against") if (path := getattr(recipe, name))}
-    cases = whole["case_id"][:]
+    cases, judged = whole["case_id"][:], {row["case_id"] for row in rows}
     said = []
     for path in files.values():
         found = match(read_predictions(path), cases, path=path, split=recipe.split, allow_missing=True)
-        here = [one for one in found[: len(rows)] if one]  # those beyond the limit are not judged
+        here = [one for one in found if one and one.case_id in judged]
         where: dict[str, Any] = {"path": path, "split": recipe.split, "allow_missing": recipe.allow_missing}
-        said.append(match(here, cases[: len(rows)], **where))
+        said.append(match(here, [row["case_id"] for row in rows], **where))
     return Material(table, rows, said, {"corpus": corpus, **files})
 
 

@@ -38,7 +38,9 @@ class JudgeRecipe:
     timeout: float = field(default=300.0, metadata={"help": "seconds for one attempt"})
     seed: int = field(default=0, metadata={"help": "of the judge and of the intervals"})
     bootstrap: int = field(default=2000, metadata={"help": "resamples"})
-    limit: int | None = field(default=None, metadata={"help": "judge the first so many cases of the split"})
+    limit: int | None = field(
+        default=None, metadata={"help": "judge so many cases of the split, those of eval run --limit"}
+    )
     allow_missing: bool = field(default=False, metadata={"help": "a case without a prediction is unscored"})
     overwrite: bool = field(default=False, metadata={"help": "replace an earlier folder"})
 

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from eval.options import Options
+from eval.sample import sample
 from skin_r1.errors import problem
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -27,7 +28,7 @@ def describe(options: Options, split: Any, labels: Mapping[str, str] | None) -> 
     decoding = {name: getattr(options, name) for name in ("temperature", "max_new_tokens", "seed")}
     if options.engine == "transformers":
         decoding["batch_size"] = options.batch_size
-    table = split if options.limit is None else split.select(range(min(options.limit, len(split))))
+    table = sample(split, options.limit)
     return {
         "engine": options.engine,
         "model": str(Path(options.model)) if local else options.model,

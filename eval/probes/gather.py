@@ -10,6 +10,7 @@ from eval.predictions import match, read_predictions
 from eval.probes.faithfulness import Case
 from eval.probes.perturb import perturb, source
 from eval.probes.pool import Pool, Unprobed
+from eval.sample import sample
 from eval.writing import read_meta
 from skin_r1.errors import problem
 
@@ -37,13 +38,14 @@ def gather(
         split: its name, for messages.
         base: predictions on the cases as they are.
         probes: name -> predictions under the probe. A case may be missing only where the probe cannot be made of it.
-        limit: the first cases only, as `skin-r1 eval run --limit` reads them.
+        limit: so many cases only, those of `skin-r1 eval run --limit`.
 
     Raises:
         UserError: the files do not fit the split or one another.
     """
     pool = Pool.of(table)
-    rows = table.remove_columns("images").select(range(min(limit or len(table), len(table)))).to_list()
+    part = sample(table, limit)
+    rows = part.remove_columns("images").to_list()
     ids = [row["case_id"] for row in rows]
     before = match(read_predictions(base), ids, path=base, split=split)
     scored = [score_case(row, prediction) for row, prediction in zip(rows, before, strict=True)]
@@ -55,7 +57,7 @@ def gather(
         cases, skipped = [], {}
         for number, (row, score, prediction) in enumerate(zip(rows, scored, after, strict=True)):
             if prediction is None:
-                skipped[row["case_id"]] = _reason(name, table[number], pool, seed, path)
+                skipped[row["case_id"]] = _reason(name, part[number], pool, seed, path)
                 cases.append(Case(score, None, row))
                 continue
             cases.append(Case(score, score_case(row, prediction), row, *source(name, row, pool, seed=seed)))

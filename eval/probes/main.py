@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--split", default="test", help="train, validation or test (default: test)")
     add("--out", type=Path, required=True, metavar="DIR", help="folder to write or resume")
     add("--probes", nargs="+", default=list(RULES), metavar="NAME", help=f"of {', '.join(RULES)} (default: all)")
-    add("--limit", type=int, metavar="N", help="the first N cases only")
+    add("--limit", type=int, metavar="N", help="N cases only, drawn by their ids: the same for every model")
     add("--seed", type=int, default=0, help="of the changes, the sampling and the bootstrap (default: 0)")
     add("--bootstrap", type=int, default=2000, metavar="N", help="resamples (default: 2000)")
     return parser

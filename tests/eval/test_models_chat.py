@@ -125,7 +125,9 @@ def test_samples_beside_a_greedy_answer(serve, many, tmp_path):
     server = serve(seeded)
     out = tmp_path / "p.jsonl"
     assert read(server.url, many, out, "--samples", "3", "--temperature", "0.7", "--seed", "2", "--limit", "5") == 0
-    for number, line in enumerate(lines(out)):
+    assert len(lines(out)) == 5
+    for line in lines(out):
+        number = line["case_id"].rpartition("-")[2]
         assert line["completion"] == f"case {number} seed 2 at 0"
         assert line["samples"] == [f"case {number} seed {seed} at 0.7" for seed in (3, 4, 5)]
 

@@ -16,6 +16,7 @@ from eval.cases import read_scores
 from eval.groups import ATTRIBUTES
 from eval.prediction_line import KEYS
 from eval.predictions import LONGEST_LINE, Prediction, match, read_predictions
+from eval.sample import sample
 from skin_r1.case import load_corpus
 from skin_r1.cli import run_main
 from skin_r1.errors import UserError
@@ -244,8 +245,13 @@ def test_a_lone_surrogate_and_a_byte_order_mark_do_no_harm(corpus, tmp_path):
     assert "? is half a character" in (tmp_path / "out" / "report.html").read_text()
 
 
-def test_limit_scores_the_first_cases(corpus, tmp_path):
-    path = write(tmp_path / "p.jsonl", list(gold(corpus).values())[:2])
+def test_a_limit_draws_cases_from_the_whole_split(corpus, tmp_path):
+    split = load_corpus(corpus, "test")
+    drawn = {limit: sample(split, limit)["case_id"] for limit in range(1, len(split) + 1)}
+    assert all(set(drawn[few]) < set(drawn[few + 1]) for few in range(1, len(split)))
+    assert any(ids != split["case_id"][: len(ids)] for ids in drawn.values())
+    assert drawn[len(split)] == split["case_id"] == sample(split, None)["case_id"]
+    path = write(tmp_path / "p.jsonl", [line for line in gold(corpus).values() if line["case_id"] in drawn[2]])
     assert run(corpus, path, tmp_path / "out", "--limit", "2") == 0
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["cases"] == 2
 
