@@ -14,6 +14,7 @@ from skin_r1.reading import MAX_TEXT, Reading, message_text, parse
 
 Completion = str | Sequence[Mapping[str, Any]]
 
+_PLAIN = {"role", "content"}
 _FILLERS = "\u115f\u1160\u3164\uffa0"  # letters without a shape
 _WORD = re.compile(r"[^\W_]+")
 # "No scale at the center, scale at the edge" contradicts nothing: parts of a lesion, and what stands between two statements.
@@ -133,6 +134,8 @@ def _answer(completion: Completion) -> Answer | None:
 def _text(completion: Completion) -> str:
     """What the assistant said last; nothing where the last word is a tool's or anything else's."""
     last = completion if isinstance(completion, str) or not completion else completion[-1]
+    if type(last) is dict and last.keys() == _PLAIN and type(last["content"]) is str:  # TRL's, by far the most
+        return last["content"] if last["role"] == "assistant" else ""
     if isinstance(last, Mapping):
         return message_text(last) if last.get("role", "assistant") == "assistant" else ""
     return last if isinstance(last, str) else ""

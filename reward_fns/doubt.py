@@ -110,7 +110,9 @@ def doubted(text: str, start: int, end: int) -> bool:
     >>> doubted("Perhaps scale is seen.", 8, 13), doubted("Scale is seen. It may be psoriasis.", 0, 5)
     (True, False)
     """
-    first = max(start - _FAR, 0, *(text.rfind(mark, 0, start) + 1 for mark in _ENDS))
+    first = max(start - _FAR, 0)
+    for mark in _ENDS:
+        first = max(first, text.rfind(mark, first, start) + 1)
     stop = _END.search(text, end, end + _FAR)
     last = stop.start() if stop else end + _FAR
     if _NO.search(text[max(0, first - _NEAR) : first]) and not _VERB.search(text[first:last]):
