@@ -171,9 +171,12 @@ PIECES = [
 def test_long_texts_take_time_in_proportion(piece):
     def seconds(length):
         text = (piece * length)[:length] + "x"
-        start = time.process_time()
-        check_rationale(case(["ulcer"], ["scale"]), text)
-        return time.process_time() - start
+        spent = []
+        for _ in range(2):  # one of them may meet a collection of all the garbage of the tests before
+            start = time.process_time()
+            check_rationale(case(["ulcer"], ["scale"]), text)
+            spent.append(time.process_time() - start)
+        return min(spent)
 
     seconds(2_000)
     short, long = seconds(12_500), seconds(100_000)
