@@ -171,7 +171,10 @@ PIECES = [
 def test_long_texts_take_time_in_proportion(piece):
     def seconds(length):
         spent = []
-        for end in ("x", "xx"):  # one of them may meet a collection of all the garbage of the tests before; none is cached
+        for end in (
+            "x",
+            "xx",
+        ):  # one of them may meet a collection of all the garbage of the tests before; none is cached
             text = (piece * length)[:length] + end
             start = time.process_time()
             check_rationale(case(["ulcer"], ["scale"]), text)
