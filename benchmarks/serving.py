@@ -27,7 +27,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import httpx
@@ -158,8 +158,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument("--clients", type=int, default=64, help="of the soak")
     options = p.parse_args(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through the `finally`s: no server is left behind
-    cores = sorted(os.sched_getaffinity(0))
-    half = len(cores) // 2 if options.apart else len(cores)
+    cores = sorted(os.sched_getaffinity(0)) if options.apart else []
+    half = len(cores) // 2
     if options.apart and (half == 0 or options.direct):
         p.error("--apart needs two cores and starts vLLM itself: leave --direct out")
     with ExitStack() as stack:
@@ -169,7 +169,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.direct:
             direct, name = Arm(options.direct.rstrip("/"), os.environ.get("BENCH_DIRECT_KEY", "")), options.model
         else:
-            with on(cores[:half]):
+            with on(cores[:half]) if options.apart else nullcontext():
                 direct, name = start_vllm(stack, folder, options.model), NAME
         if options.gateway:
             gateway, pid = (

@@ -35,8 +35,8 @@ def malignancy_reward(
 
     Asymmetric, as triage is: calling a malignant lesion harmless is paid 0, the reverse 0.2. Evading is not paid either:
     "indeterminate" earns 0 wherever the truth is known. A malignancy that is not that of the diagnosis named beside it is
-    paid no more than that one would be: two fields are no two bets. One exact field is read: words in the reasoning ("non-
-    malignant") cannot be mistaken for it.
+    paid no more than that one would be: two fields are no two bets. One exact field is read: words in the reasoning
+    ("non-malignant") cannot be mistaken for it.
 
     Returns:
         One value per completion in [0, 1]; None where the case's malignancy is unknown.

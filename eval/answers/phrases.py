@@ -7,7 +7,7 @@ import eval.answers.links as links
 from eval.answers.codes import read_code
 from eval.answers.firmness import Firmness, in_line
 from eval.answers.names import names_in
-from eval.answers.prose import EQUAL, RETRACTED, TURNED, UNDECIDED, Found, read_prose
+from eval.answers.prose import EQUAL, RETRACTED, SENTENCE_END, TURNED, UNDECIDED, Found, read_prose
 from eval.answers.spelling import slip_of
 from skin_r1.labels import read_label
 from skin_r1.ontology import load_ontology, resolve
@@ -57,7 +57,6 @@ _NOUN_PHRASE = re.compile(
     r"[?/;]|\.\s",
     re.IGNORECASE,
 )
-_SENTENCE_END = re.compile(r"[.!?]\s+\S")
 # Such words begin no name, whatever `resolve` makes of the rest.
 _NO_NAME = re.compile(
     r"^\W*(?:consider|something|anything|nothing|other|some|patients|unlike|not|no|like|hmm+|one|i|we|you|if|as|"
@@ -102,7 +101,7 @@ def read_value(text: str) -> Found:
         return Found(slug, (slug,), value, "a name with a slip of the pen")
     if slug is None:
         return prose or Found(None, (), value[:120], "no known name")
-    if prose and shelf and (prose.firmness >= Firmness.NAMED if prose.slug else _SENTENCE_END.search(value)):
+    if prose and shelf and (prose.firmness >= Firmness.NAMED if prose.slug else SENTENCE_END.search(value)):
         return prose  # "benign fatty tumor, lipoma"; "this is concerning for skin cancer. ..."
     if prose and prose.slug and not in_line(slug, prose.slug):
         if prose.firmness >= Firmness.LIKELY:

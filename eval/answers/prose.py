@@ -145,11 +145,11 @@ def _decided(text: str, standing: Sequence[Name], after: int) -> bool:
     return (
         top >= Firmness.LIKELY
         and len(firm) == 1
-        and any(_SENTENCE_END.search(text, after, n.start) for n in standing if n.firmness == top)
+        and any(SENTENCE_END.search(text, after, n.start) for n in standing if n.firmness == top)
     )
 
 
-_SENTENCE_END = re.compile(r"[.!?]\s")
+SENTENCE_END = re.compile(r"[.!?]\s")
 _LEAST = {"group": Firmness.CONCLUDED, "family": Firmness.LIKELY}  # a shelf named in passing is no diagnosis
 _HOW = {
     Firmness.FINAL: "the final conclusion",
