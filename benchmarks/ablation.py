@@ -7,9 +7,8 @@ The same dense cases, the same base weights and tokenizer, the same number of st
   of a grounded one, and says nothing of the image;
 - answers: the label without a rationale.
 
-Each seed draws its own corpus, weights and sampling. The folder is that of `benchmarks.seeds`, whose grounded models are
-used again. A stage that is done is not run again, so a stopped benchmark goes on where it was. About 16 minutes a seed on
-two quiet cores, beyond what `benchmarks.seeds` takes.
+Each seed draws its own corpus, weights and sampling; the grounded start is the demo's own road. A stage that is done is not
+run again, so a stopped benchmark goes on where it was. About 28 minutes a seed on two quiet cores.
 
 Example: python -m benchmarks.ablation --seeds 0 1 2 3 4 --out runs/seeds
 """
@@ -23,7 +22,7 @@ from typing import Any
 
 from datasets import Dataset, load_dataset
 
-from benchmarks.arms import interval
+from benchmarks.arm_figures import interval
 from skin_r1 import demo
 from skin_r1.case import load_corpus
 from skin_r1.distill.composer.short import answer_only, compose_short

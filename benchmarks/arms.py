@@ -14,27 +14,24 @@ beside two alternatives that get the processor seconds of the dearest arm:
 - answers: SFT on the labels of all cases, without reasoning.
 
 A stage that is done is not run again, so a stopped benchmark goes on where it was, and two shells may run different seeds.
-On drawn lesions each seed draws its own corpus (about 100 minutes of one core a seed, in the folder of `benchmarks.seeds`);
-on a corpus of your own the seeds share it.
+On drawn lesions each seed draws its own corpus (about 100 minutes of one core a seed); on a corpus of your own the seeds
+share it. What a seed found is kept in one small file, so that seeds may be run on different days and machines: those of the
+README are in `benchmarks/figures/arms`, and `--table` prints and draws them without training anything.
 
 Examples:
-    python -m benchmarks.arms --seeds 0 1 2 3 4 --out runs/seeds
+    python -m benchmarks.arms --seeds 0 1 2 3 4 --out runs/arms
     python -m benchmarks.arms --seeds 0 --out runs/ham --corpus runs/corpora/ham10000 --recipes recipes/ham10000_tiny
+    python -m benchmarks.arms --table --figures benchmarks/figures/arms --draw runs/arms.svg
 """
 
 import argparse
 import json
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, stdev
 
-from scipy.stats import t as student
-
+from benchmarks.arm_figures import draw, read, record, table
 from skin_r1 import demo
 
-METRICS = ("accuracy", "balanced_accuracy", "grounding_f1", "hallucination_rate")
 CRITIC_STEPS = 600
 # twice the demo's steps, since there the gain still grows; 32 cases of 4 answers each, as on the real images
 LENGTH = ["--max_steps", "120", "--per_device_train_batch_size", "128"]
@@ -140,16 +137,20 @@ def training(place: Place, name: str, arm: Arm) -> demo.Stage:
     return demo.Stage(f"seed {place.seed}: {name}", out / "manifest.json", command)
 
 
+def model_folder(place: Place, name: str) -> Path:
+    """Where an arm's model is; `sft` is the start of the others."""
+    return place.folder / "sft" if name == "sft" else place.folder / "arms" / name
+
+
 def seconds(place: Place, name: str) -> float:
     """Processor seconds that an arm trained, its critic's included."""
-    folder = place.folder / "sft" if name == "sft" else place.folder / "arms" / name
-    facts = json.loads((folder / "manifest.json").read_text())["outputs"]
+    facts = json.loads((model_folder(place, name) / "manifest.json").read_text())["outputs"]
     return float(facts["compute_seconds"] + facts.get("critic", {"seconds": 0.0})["seconds"])
 
 
 def scoring(place: Place, name: str) -> list[demo.Stage]:
     """Predict and score the held-out split, greedy and sampled."""
-    model = place.folder / "sft" if name == "sft" else place.folder / "arms" / name
+    model = model_folder(place, name)
     corpus = ["--corpus", str(place.corpus), "--split", "test"]
     stages = []
     for mode, temperature in demo.MODES.items():
@@ -162,71 +163,36 @@ def scoring(place: Place, name: str) -> list[demo.Stage]:
     return stages
 
 
-def value(place: Place, name: str, mode: str, metric: str) -> float:
-    """A metric of the held-out split; NaN where it is not defined, as invented findings where none is named."""
-    file = place.folder / "arms" / "eval" / f"{name}-{mode}" / "summary.json"
-    found = json.loads(file.read_text())["metrics"][metric]["value"]
-    return float("nan") if found is None else float(found)
-
-
-def interval(numbers: Sequence[float]) -> str:
-    """Mean and the half width of its 95 % interval over seeds (Student's t)."""
-    if any(map(math.isnan, numbers)):
-        return "not defined"
-    if len(numbers) < 2:
-        return f"{mean(numbers):.3f}"
-    half = float(student.ppf(0.975, len(numbers) - 1)) * stdev(numbers) / len(numbers) ** 0.5
-    return f"{mean(numbers):.3f} ± {half:.3f}"
-
-
-def gains(places: Sequence[Place], name: str, mode: str, names: Sequence[str]) -> list[str]:
-    """Accuracy and F1 less the control's, and the share of diagnosis-only's invented findings that is gone."""
-    cells = []
-    for metric in ("accuracy", "grounding_f1"):
-        compared = "control" in names and name != "control"
-        less = [value(at, name, mode, metric) - value(at, "control", mode, metric) for at in places if compared]
-        cells.append(interval(less) if less else "")
-    compared = "diagnosis" in names and name != "diagnosis"
-    rates = [
-        [value(at, each, mode, "hallucination_rate") for each in (name, "diagnosis")] for at in places if compared
-    ]
-    return [*cells, interval([1 - own / others for own, others in rates]) if rates else ""]
-
-
-def table(places: Sequence[Place], names: Sequence[str], mode: str) -> str:
-    """Each arm's metrics, then its gains, seed by seed."""
-    heads = [mode, "seconds", *METRICS, "accuracy gain", "F1 gain", "invented, less by"]
-    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    for name in names:
-        cells = [f"{mean(seconds(place, name) for place in places):.0f}"]
-        cells += [interval([value(place, name, mode, metric) for place in places]) for metric in METRICS]
-        lines.append(f"| {name} | " + " | ".join([*cells, *gains(places, name, mode, names)]) + " |")
-    return "\n".join(lines)
-
-
 def main() -> None:
     """Run what is missing, then print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--out", type=Path, default=Path("runs/seeds"))
+    parser.add_argument("--out", type=Path, default=Path("runs/arms"))
     parser.add_argument("--corpus", type=Path, help="a corpus for all seeds; by default each draws its own")
     parser.add_argument("--recipes", type=Path, default=demo.RECIPES)
     parser.add_argument("--arms", nargs="+", choices=list(arms()), default=list(arms()))
-    parser.add_argument("--table", action="store_true", help="only print what there is")
+    parser.add_argument("--figures", type=Path, help="folder of what each seed found; by default OUT/figures")
+    parser.add_argument("--table", action="store_true", help="train nothing, only show the figures that there are")
+    parser.add_argument("--draw", type=Path, help="also draw them into this .svg")
     options = parser.parse_args()
-    chosen = {name: arm for name, arm in arms().items() if name in options.arms}
-    folders = {seed: options.out / f"seed-{seed}" for seed in options.seeds}
-    places = [Place(at, options.corpus or at / "corpus", options.recipes, seed) for seed, at in folders.items()]
-    for place in [] if options.table else places:
+    figures: Path = options.figures or options.out / "figures"
+    names = [name for name in ("sft", *arms()) if name == "sft" or name in options.arms]
+    for seed in [] if options.table else options.seeds:
+        at = options.out / f"seed-{seed}"
+        place = Place(at, options.corpus or at / "corpus", options.recipes, seed)
         demo.walk(start(place))
-        for name, arm in chosen.items():
-            demo.walk([training(place, name, arm)])
-        for name in ("sft", *chosen):
+        for name in names[1:]:
+            demo.walk([training(place, name, arms()[name])])
+        for name in names:
             demo.walk(scoring(place, name))
+            record(
+                figures, seed, name, model_folder(place, name), place.folder / "arms" / "eval", seconds(place, name)
+            )
+    found = read(figures, options.seeds)
     for mode in demo.MODES:
-        print(f"\n{len(places)} seeds, mean and 95 % interval over seeds. Gains: over the control, seed by seed;")
-        print("invented, less by: the share of diagnosis-only's hallucination rate that is gone\n")
-        print(table(places, ["sft", *chosen], mode))
+        print(f"\n{table(found, names, mode)}")
+    if options.draw:
+        draw(found, names, options.draw)
 
 
 if __name__ == "__main__":
