@@ -4,13 +4,15 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 from reward_fns.doubt import doubted
 from skin_r1.claims import Claim
+from skin_r1.concepts import load_concepts
 from skin_r1.distill.checks.prose import Prose, read_prose
 from skin_r1.reading import MAX_TEXT, Reading, message_text, parse
+from skin_r1.scan import LONGEST
 
 Completion = str | Sequence[Mapping[str, Any]]
 
@@ -25,6 +27,20 @@ _PART = re.compile(
 )
 # "Scale? Yes." asserts what it asks.
 _YES = re.compile(r"[^.;!?\n]*\?\s*(?:yes|present|it is|there is)\W*?(?:[.,;!\n]|$)", re.IGNORECASE)
+_RETRACTS = re.compile(
+    r"\bjust (?:kidding|joking)|\b(?:take (?:that|this|it|all|everything)(?: of that| of it| all)? back|(?:i|we) retract|"
+    r"(?:strike|disregard|forget|ignore) (?:that|this|the above|what i|all of)|"
+    r"(?:all|everything|none|nothing)(?: of)? (?:it|this|that|these|those|the above|i (?:said|wrote)|what i (?:said|wrote)) "
+    r"(?:is|are|was) (?:true|real|correct|false|wrong|invented|a lie|untrue))\b"
+)
+# Each of these phrases has such a word.
+_RETRACTING = frozenset(
+    "kidding joking retract strike disregard forget ignore back true false wrong untrue invented lie".split()
+)
+_OVERLAYS = frozenset("\u0335\u0336\u0337\u0338")
+_STRUCK = re.compile(
+    r"<!--.*?(?:-->|$)|~~[^~]*~~|<(del|s|strike)>.{0,500}?</\1>|(?:.[\u0335-\u0338])+", re.DOTALL | re.IGNORECASE
+)
 _PIECE = re.compile(r"(?:(?!\b(?:and|but|while|whereas|although|yet)\b)[^,.;:!?\n])+", re.IGNORECASE)
 
 
@@ -69,6 +85,13 @@ class Answer:
         return said & denied
 
     @cached_property
+    def drowned(self) -> frozenset[str]:
+        """Findings that the reasoning asserts in a clause without an end: it earns nothing by them either."""
+        if len(self.words) < LONGEST:
+            return frozenset()
+        return frozenset(claim.slug for claim in self.prose.claims if claim.stance == "drowned")
+
+    @cached_property
     def _claimed(self) -> tuple[frozenset[str], frozenset[str]]:
         found = [claim for claim in self.prose.claims if claim.kind == "finding"]
         said = [claim for claim in found if claim.stance == "said" and self.stands(claim)]
@@ -93,7 +116,17 @@ class Answer:
     def stands(self, claim: Claim) -> bool:
         """True where the reasoning stands by a claim."""
         asked = claim.question and _YES.match(self.think, claim.end) is None
-        return not asked and not doubted(self.think, claim.start, claim.end)
+        if asked or claim.start < self._retracted:
+            return False
+        return not doubted(self.think, claim.start, claim.end, symptom=claim.slug in _symptoms())
+
+    @cached_property
+    def _retracted(self) -> int:
+        """Where the reasoning last takes back all that it has said before."""
+        text = self.think
+        if _RETRACTING.isdisjoint(self.words):
+            return 0
+        return max((found.end() for found in _RETRACTS.finditer(text.lower())), default=0)
 
     @cached_property
     def listed(self) -> frozenset[str]:
@@ -102,8 +135,9 @@ class Answer:
 
     @cached_property
     def asserted(self) -> frozenset[str]:
-        """Findings asserted anywhere: listed, or said by the reasoning, be it that it denies them too."""
-        return self.listed | self.told[0] | self.contradicted
+        """Findings asserted anywhere: listed, or said by the reasoning, even if it denies them too, or drowns them."""
+        said, _ = self._claimed
+        return self.listed | said | self.drowned
 
     @cached_property
     def upheld(self) -> frozenset[str]:
@@ -149,10 +183,17 @@ def _read(text: str) -> Answer | None:
 
 
 def _shown(text: str) -> str:
-    """A text without characters that nobody sees: they would hide a "no" from the reader of prose."""
+    """A text without what nobody sees, or what is struck out: it would hide a "no" from the reader of prose."""
+    if "<" in text or "~~" in text or not (text.isascii() or _OVERLAYS.isdisjoint(text)):
+        text = _STRUCK.sub(" ", text)
     composed = text if text.isascii() else unicodedata.normalize("NFC", text)
     hidden = [ord(char) for char in set(composed) if _hidden(char)]
     return composed.translate(dict.fromkeys(hidden)) if hidden else composed
+
+
+@cache
+def _symptoms() -> frozenset[str]:
+    return frozenset(slug for slug, concept in load_concepts().items() if "symptom" in concept.vocabulary)
 
 
 @lru_cache(maxsize=1 << 12)

@@ -8,8 +8,8 @@ from skin_r1.claims import Claim
 from skin_r1.distill.checks.conclusion import TURN, in_line
 
 # What stands between two diagnoses of one conclusion; words join them, a comma or a dash may as well begin something new.
-_WORDS = r"\b(?:or|and|versus|vs|also|either|alternatively|plus|possibly|perhaps|maybe|rather|as well as|an?|the)\b\.?"
-_JOINED = re.compile(rf"(?:(?:;\s*(?=(?:or|alternatively|plus)\b))?(?:[\s,/&+|()–—-]|{_WORDS}))+", re.IGNORECASE)
+_WORDS = r"\b(?:or|and|versus|vs|also|either|alternatively|plus|possibly|perhaps|maybe|rather|as well as|an?|the)\b\.?|\d ?%"
+_JOINED = re.compile(rf"(?:(?:;\s*(?=(?:or|alternatively|plus)\b))?(?:[\s,/&+|()\d–—-]|{_WORDS}))+", re.IGNORECASE)
 _BY_WORD = re.compile(r"[/&+|]|\b(?:or|and|versus|vs|alternatively|plus|as well as)\b", re.IGNORECASE)
 # A rival of which something is said is no second conclusion: "psoriasis, eczema being second".
 _OF_ITS_OWN = re.compile(
@@ -73,6 +73,8 @@ def _left_alone(answer: Answer, claims: Sequence[Claim], kin: frozenset[str]) ->
     last = claims[-1] if claims else None
     if last is None or last.slug not in kin or last.stance != "weighed" or not answer.stands(last):
         return False
+    if _UNLIKELY.match(answer.think, last.end):
+        return False  # "psoriasis is out of the question"
     alone = sum(each.clause == last.clause for each in claims) == 1
     return alone and not any(claim.slug not in kin and _plain(answer, claim) for claim in claims)
 

@@ -26,7 +26,10 @@ def consistency_reward(
        at or above 0.05), of those that the counts know for it; where these know none of them, the counts of what it is a
        kind of speak. One unusual finding is forgiven where another is known, and so is what nobody counted: true findings
        are at times unusual. Without a known one the grounds are 0, whether findings are asserted or not: to invent one
-       pays no more than to say that none is seen. Left out where the counts know nothing of the diagnosis.
+       pays no more than to say that none is seen. Left out where the counts know nothing of the diagnosis. A finding
+       that nearly all of them show (erythema: 148 of 159) is a ground like another: an honest short answer has often no
+       better one, and to weigh it by how telling it is would pay a true answer less than 1. What tells diagnoses apart
+       is paid by the rewards that look at the truth.
 
     The conclusion counts 1 when the reasoning concludes the diagnosis of the JSON, what it is a kind of or one of its kinds;
     0.5 when it names none, joins a rival to it ("or", "alternatively", brackets), denies or doubts it elsewhere without a

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from skin_r1.heads import Heads, Meaning, may_list, own_head
 from skin_r1.negation import negation
+from skin_r1.of_disease import all_seen
 from skin_r1.scan import Clause, clauses
 from skin_r1.stances import Stance, stance_of_diagnosis, stance_of_finding
 
@@ -23,8 +25,9 @@ class Claim(NamedTuple):
         slug: of the finding or the diagnosis.
         kind: `finding` or `diagnosis`.
         start, end: its characters in the text.
-        stance: findings are `said`, `denied`, `open` or `general` (said of a disease, or of what would be); diagnoses are
-            `concluded` ("this is"), `leaning` ("suggests", "fits"), `denied` ("less likely", "ruled out") or `weighed`.
+        stance: findings are `said`, `denied`, `open`, `general` (said of a disease, or of what would be) or `drowned` (said
+            in a clause without an end, which is not believed); diagnoses are `concluded` ("this is"), `leaning` ("suggests",
+            "fits"), `denied` ("less likely", "ruled out") or `weighed`.
         clause: number of its clause, from 0.
         question: its clause is a question.
     """
@@ -46,7 +49,7 @@ SENTENCE = re.compile(r"[^.;!?\n]+[.;!?\n]?")
 @lru_cache(maxsize=1024)
 def claims(text: str) -> tuple[Claim, ...]:
     """Every finding and diagnosis that the text names, in order, with its stance."""
-    if "\n" in text:
+    if may_list(text):
         return _by_line(text)
     pieces = sentences(text)
     return joined(pieces, [sentence_claims(piece.lstrip()) for _, piece in pieces])
@@ -72,25 +75,25 @@ def sentence_claims(sentence: str) -> tuple[Claim, ...]:
     """The claims of one sentence that stands in no list."""
     out: list[Claim] = []
     for number, clause in enumerate(clauses(sentence)):
-        out += _claims_of(clause, number, in_list=False, missing=False)
+        out += _claims_of(
+            clause, number, in_list=False, headed=own_head(clause) if len(clause.breaks) > len(clause.commas) else None
+        )
     return tuple(out)
 
 
 def _by_line(text: str) -> tuple[Claim, ...]:
-    """Claims of a text with lines: a list of candidates, or of what is not seen, lends its heading to its lines."""
+    """Claims of a text with lists: a list of candidates, or of what is not seen, lends its head to its items."""
     out: list[Claim] = []
-    line_of_disease, missing, end = False, False, 0
+    line_of_disease, heads, end = False, Heads(text), 0
     for number, clause in enumerate(clauses(text)):
         if number == 0 or "\n" in text[end : clause.starts[0]]:
             line_of_disease = _titled(clause, text)
-            if not clause.spans and text[clause.ends[-1] :].lstrip(" *:_").startswith("\n"):  # a heading
-                missing = _headed_missing(clause.words)
         end = clause.ends[-1]
-        out += _claims_of(clause, number, in_list=line_of_disease, missing=missing)
+        out += _claims_of(clause, number, in_list=line_of_disease, headed=heads.governs(clause))
     return tuple(out)
 
 
-def _claims_of(clause: Clause, number: int, *, in_list: bool, missing: bool) -> Iterator[Claim]:
+def _claims_of(clause: Clause, number: int, *, in_list: bool, headed: Meaning | None) -> Iterator[Claim]:
     if not clause.spans:
         return
     states = negation(clause)
@@ -103,24 +106,19 @@ def _claims_of(clause: Clause, number: int, *, in_list: bool, missing: bool) -> 
         else:
             stances.append("open")
     general = in_list and _HERE_IN_LIST.isdisjoint(clause.words)
-    for span, stance in zip(clause.spans, stances, strict=True):
+    for k, (span, stance) in enumerate(zip(clause.spans, stances, strict=True)):
         slug = span.finding or span.diagnosis
         if slug is None:
             continue
-        if missing and stance == "said":
-            stance = "denied"
+        if stance == "general" and span.finding and states[k] == "said" and all_seen(clause):
+            stance = "said"
+        if headed and stance == "said":
+            stance = headed
         if general and span.finding:
             stance = "general"
         kind: Literal["finding", "diagnosis"] = "finding" if span.finding else "diagnosis"
         start, end = clause.starts[span.first], clause.ends[span.last - 1]
         yield Claim(slug, kind, start, end, stance, number, clause.question)
-
-
-def _headed_missing(words: Sequence[str]) -> bool:
-    """True for a heading such as "What is not seen": the list below it is denied."""
-    return not {"absent", "missing", "lacking", "negative"}.isdisjoint(words) or (
-        "not" in words and not {"seen", "visible", "present", "found", "observed"}.isdisjoint(words)
-    )
 
 
 def _titled(clause: Clause, text: str) -> bool:

@@ -58,5 +58,5 @@ def mentions(text: str) -> tuple[Mention, ...]:
         for clause in clauses(text)
         if clause.spans
         for span, state in zip(clause.spans, negation(clause), strict=True)
-        if span.finding is not None and state != "open"
+        if span.finding is not None and state not in ("open", "drowned")
     )

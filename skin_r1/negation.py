@@ -8,7 +8,7 @@ from skin_r1.negation_cues import STARTS, TELLING, canonical, phrase_at
 from skin_r1.restarts import begins_anew
 from skin_r1.scan import Clause, Span
 
-State = Literal["said", "denied", "missing", "open"]
+State = Literal["said", "denied", "missing", "open", "drowned"]
 DENIED = ("denied", "missing")
 _TURNS = canonical(
     "but however although though yet while whereas except besides instead nevertheless so hence thus therefore"
@@ -30,12 +30,13 @@ _BARE = frozenset((("is", "not"), ("are", "not"), ("was", "not"), ("were", "not"
 _ALL = frozenset(("all", "both"))
 _OPENED = canonical("is are seen visible present found observed")
 _BE = canonical("is are was were has have does do did cannot not")
+_AND_FOR = frozenset((("and", "for"), ("but", "for")))  # "against eczema and for psoriasis"
 _ASIDE = 12  # words of an apposition at most
 _STOPS = _TURNS | {"and", "or", "with"}
 
 
 def negation(clause: Clause) -> tuple[State, ...]:
-    """For each name of the clause: `said`; `denied` by a word before it; `missing` by words after it; `open`."""
+    """For each name of the clause: `said`, `denied` by words before it, `missing` by words after it, `open`, or `drowned`."""
     words, found = clause.words, clause.spans
     status: list[State] = ["said"] * len(found)
     if not TELLING.isdisjoint(words) or any([span.tick is False for span in found]):
@@ -50,7 +51,7 @@ def negation(clause: Clause) -> tuple[State, ...]:
                 status[k] = "said"  # "no vesicles except for a handful"
     if clause.run_on:  # noise is believed in nothing that it asserts
         status = [
-            "open" if state == "said" and span.finding else state for state, span in zip(status, found, strict=True)
+            "drowned" if state == "said" and span.finding else state for state, span in zip(status, found, strict=True)
         ]
     return tuple(status)
 
@@ -92,12 +93,15 @@ def _deny_before(clause: Clause, status: list[State], covered: frozenset[int]) -
                 break
             if at in commas and words[at] in _SUBJECTS:
                 break  # "it does not scale, it is not umbilicated"
+            if words[at] == "none" and any(other.first - at in (2, 3) for other in found[k + 1 : k + 2]):
+                break  # "plaques, none of them ulcerated"
             if length := phrase_at(words, at, "open_ends"):
                 _back(words, found, status, k, "open")
             elif (length := _closer(words, at)) and not (at in commas and words[at] == "absent"):
                 if _says_what(clause, words[at : at + length], at + length):
                     break  # "the nodule is not red" denies redness, not the nodule
-                if words[at + length : at + length + 1] and words[at + length] in _HARDLY:
+                end = at + length
+                if end < len(words) and words[end] in _HARDLY and end not in commas:
                     break  # "the rainbow is not entirely specific"
                 _back(words, found, status, k, "missing")
                 if not _ALL.isdisjoint(words[at : at + length]):
@@ -189,7 +193,7 @@ def _forward(clause: Clause, status: list[State], opener: int, start: int, done:
             stop = len(gap) > 8 or (any(at in commas for at in range(start + 1, i + 1)) and not listed)
         else:
             comma = any(at in commas for at in range(previous, i + 1))
-            stop = len(gap) > 3 or not _VERBS.isdisjoint(gap)
+            stop = len(gap) > 3 or not _VERBS.isdisjoint(gap) or gap[:2] in _AND_FOR
             stop = stop or (span.diagnosis is not None and not _ARTICLES.isdisjoint(gap))
             stop = stop or not (comma or not _LINKS.isdisjoint(gap) or not gap or gap[0] == "of")
         if stop or not _TURNS.isdisjoint(gap) or begins_anew(clause, k, opener, start):

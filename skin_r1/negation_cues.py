@@ -38,6 +38,10 @@ _CLOSERS = (
     "was absent",
     "were absent", "remain absent", "cannot be made out", "did not appear", "do not appear", "does not appear",
     "is wanting", "are wanting", "not to be seen", "is out of sight", "do not occur", "not visible", "was ruled out",
+    *(f"{be} {un}" for be in ("is", "are", "was", "were", "remain") for un in (
+        "invisible", "undetectable", "nonexistent", "non existent", "imperceptible", "unapparent", "undetected", "unseen",
+        "inapparent", "unrecognizable",
+    )),
     "is ruled out", "are ruled out", "is excluded", "are excluded", "missing entirely",
 )  # fmt: skip
 # After these the finding is neither asserted nor denied.
@@ -50,6 +54,9 @@ _NOT_NEGATIONS = (
     "lack neither", "not without", "not free of", "not devoid of", "not lacking", "never without", "no lack of",
     "not absent",
     "not only", "no doubt", "no longer only", "not uncommon", "not just", "not unlike", "no change in",
+    "not forget", "not overlook", "not to forget", "not to overlook", "not be overlooked", "not be forgotten", "cannot deny",
+    "not deny", "cannot overlook", "cannot ignore", "no denying", "not to be overlooked",
+    "cannot miss", "can not miss", "not miss", "never miss", "hardly miss", "hard to miss", "impossible to miss",
     "nothing other than", "nothing else than",
 )  # fmt: skip
 

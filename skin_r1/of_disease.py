@@ -13,11 +13,19 @@ _OF_DISEASE = word_set(
 )
 _TRAITS = word_set("typical characteristic classic classical hallmark pathognomonic diagnostic specific")
 _FOILS = word_set("unlike contrast compared rather not opposed")
-_SUSPECTED = frozenset(("is", "suspected", by) for by in ("from", "by", "on", "given", "because"))
+# "Melanoma is suspected from", "a nevus is ruled out by": what follows is seen.
+_JUDGED = (("suspected",), ("excluded",), ("refuted",), ("confirmed",), ("ruled", "out"), ("disproved",))
+_SHOWS, _PICTURE = word_set("shows has have see bears"), word_set("features signs picture hallmarks triad look")
+_ABOUT = word_set("characterized disease condition disorder causing caused marked where which")
+_SUSPECTED = frozenset(
+    (be, *judged, by) for be in ("is", "are") for judged in _JUDGED for by in ("from", "by", "on", "given", "because")
+)
+_MET = frozenset(("met", "fulfilled", "satisfied", "present", "seen", "visible", "there", "found"))
 _AFFIRM = word_set("present seen visible noted evident found observed apparent clear obvious")
 _BE = word_set("is are was were be also clearly easily well")
 _UNFOUND = word_set("none not nothing no never neither")
 _NO_LIST = TURNS | word_set("is are was were has have show see seen cover lie stand make so")
+_ALL = word_set("all both these they")
 _KNOWN = word_set("the this these its")
 _LINK = 8  # words of a link at most
 _GAP = 4  # words from one finding of a list to the next
@@ -28,6 +36,15 @@ def affirmed(after: Sequence[str]) -> bool:
     if after[:1] and after[0] in _AFFIRM:
         return True
     return any(word in _AFFIRM and after[at] in _BE for at, word in enumerate(after[1:4]))
+
+
+def all_seen(clause: Clause) -> bool:
+    """True where a clause ends with "and all three are seen here": what it told of a disease is said of the lesion."""
+    rest = clause.words[clause.spans[-1].last :]
+    at = next((at for at, word in enumerate(rest) if word in _ALL), len(rest))
+    return _UNFOUND.isdisjoint(rest) and any(
+        word in _AFFIRM and rest[i] in _BE for i, word in enumerate(rest[at + 1 :], start=at)
+    )
 
 
 def in_disease(clause: Clause) -> bool:
@@ -42,9 +59,17 @@ def back_to_lesion(clause: Clause, number: int, first: int) -> bool:
     "Unlike in eczema, the plaque" turns from a foil to the lesion; "melanoma is suspected from" goes on to what is seen.
     """
     words, span = clause.words, clause.spans[number]
-    if words[span.last : span.last + 3] in _SUSPECTED:
+    if words[span.last : span.last + 3] in _SUSPECTED or words[span.last : span.last + 4] in _SUSPECTED:
         return True
+    if words[span.last : span.last + 1] in (("is",), ("are",)) and not _MET.isdisjoint(
+        words[span.last + 1 : span.last + 3]
+    ):
+        return "not" not in words[span.last : span.last + 3]  # "the criteria of melanoma are met: "
     part = clause.parts[bisect(clause.parts, span.first) - 1]
+    before = words[part : span.first]
+    if not (_SHOWS.isdisjoint(before) or _PICTURE.isdisjoint(before[-3:])):
+        apart = any(at in clause.commas or marked(clause, at) for at in range(span.last, first))
+        return apart and _ABOUT.isdisjoint(words[span.last : first])  # but "signs of acne, a disease with nodules"
     if _FOILS.isdisjoint(words[max(part, span.first - 4) : span.first]):
         return False
     starts = (at for at in range(span.last, first) if at in clause.commas or marked(clause, at))

@@ -13,7 +13,7 @@ from skin_r1.reach import SUPPOSED, TURNS, governs, word_set, would_follows
 from skin_r1.scan import Clause, Span
 from skin_r1.wording import canonical_word
 
-Stance = Literal["said", "denied", "open", "general", "concluded", "leaning", "weighed"]
+Stance = Literal["said", "denied", "open", "drowned", "general", "concluded", "leaning", "weighed"]
 # Words that lead back to this lesion: what follows is said of it.
 _HERE = word_set(
     "here this image picture photo photograph lesion i we seen visible see because since given due despite "
@@ -46,14 +46,14 @@ _WEAK = (
     "compatible with", "characteristic of", "typical of", "keeping with", "most likely", "speak for", "speaking for",
     "support", "supporting", "argue for", "probably", "likely", "lead to", "leading to", "in favor of", "match",
     "matching", "consistent", "best explained by", "explained by", "lean toward",
-    "stay with",
+    "stay with", "pro",
     "typical for", "classic for", "agree with", "is probably", "add up to", "diagnosi of", "amount to",
 )  # fmt: skip
 # "does not fit melanoma", "rather than", "less likely", "would suggest": no conclusion.
 _UNSAID = word_set(
     "not no never nor neither without rather less unlikely against would could may might if than exclude excludes "
     "excluding initially first glance tempting whether consider considered considering alternative versus vs instead "
-    "unlike mimic mimics tempted thought resemble resembles can wrongly mistaken"
+    "unlike doubt doubted mimic mimics tempted thought resemble resembles can wrongly mistaken"
 )
 _MAYBE = word_set("may might could whether if")
 _DOWN = word_set(
@@ -66,7 +66,7 @@ _UP = word_set(
 _FILL = word_set(
     "a an the most likely probably clearly typical of diagnosis probable early classic strongly best more "
     "highly very either "
-    "rather quite case simple common picture pattern to toward with by for is form kind type ordinary well"
+    "rather quite case simple common picture pattern textbook example to toward with by for is form kind type ordinary well"
 )
 
 
@@ -80,6 +80,18 @@ _VERDICT = _DOWN | _UP
 _BEFORE = SUPPOSED | _SOUGHT | _HERE | {"none"}
 _NONE = word_set("no nothing none")
 _REACH = 40  # words before a finding that may say what is meant by it; longer lists would cost their length squared
+_ANDS = frozenset(("and", "but"))
+_FOR, _TITLE = ("for",), 5  # words of a title at most
+_AND_FOR = _phrases(("and for", "but for"))
+_TITLES = _phrases(
+    [
+        f"{article}{kind}{case}"
+        for article in ("", "a ")
+        for kind in ("classic", "classical", "typical", "textbook")
+        for case in ("", " example of", " case of", " picture of")
+    ]
+)
+_VERBS = word_set("is are was were has have shows may might can could would should often usually tends")
 _GENERIC_KEYS = _phrases(("typical of", "characteristic of", "typical for", "classic for"))
 
 
@@ -101,6 +113,10 @@ def stance_of_diagnosis(clause: Clause, span: Span, state: State) -> Stance:
         return "weighed"
     if _turned_down(clause, span):
         return "denied"
+    if before[-1:] == _FOR and before[-2:] in _AND_FOR and "against" in before:
+        return "leaning"  # "speaks against eczema and for psoriasis"
+    if span.first < _TITLE and _titles(clause, span):
+        return "concluded"
     start = span.first
     while start > 0 and words[start - 1] in _FILL and start not in clause.commas:
         start -= 1
@@ -115,7 +131,7 @@ def stance_of_diagnosis(clause: Clause, span: Span, state: State) -> Stance:
                 part = words[_part_start(clause, end - length) : end]
                 if key in _GENERIC_KEYS and any(s.finding and s.last <= end for s in clause.spans):
                     return "weighed"  # "scale is typical of psoriasis" concludes nothing
-                if _UNSAID.isdisjoint(part) and _MAYBE.isdisjoint(words[:end]):
+                if _UNSAID.isdisjoint(part) and _MAYBE.isdisjoint(words[_turn(words, end) : end]):
                     return "concluded" if key in _STRONG_KEYS else "leaning"
                 stance = "denied" if not _DOWN.isdisjoint(part) else "weighed"
     after = words[span.last : span.last + 5]
@@ -144,9 +160,23 @@ def _turned_down(clause: Clause, span: Span) -> bool:
     for at, word in enumerate(after):
         if span.last + at in clause.commas or word in TURNS or word in ("than", "would", "could", "might", "may"):
             return False
+        if word == "against" and after[at - 1] in _ANDS:
+            return False  # "for psoriasis and against eczema"
         if word in _DOWN and word not in ("not", "no"):
             return True
     return False
+
+
+def _turn(words: Sequence[str], end: int) -> int:
+    """Where the statement that holds word `end` begins: at the last "but", which leaves a "could" before it behind."""
+    return next((at for at in range(end - 1, 0, -1) if words[at] == "but"), 0)
+
+
+def _titles(clause: Clause, span: Span) -> bool:
+    """True for "Classic psoriasis with ...", a title without a verb: it is said of the picture."""
+    words = clause.words
+    opens = words[: span.first] in _TITLES and words[span.last : span.last + 1] == ("with",)
+    return opens and _VERBS.isdisjoint(words[span.last :])
 
 
 def _part_start(clause: Clause, at: int) -> int:
@@ -155,7 +185,7 @@ def _part_start(clause: Clause, at: int) -> int:
 
 
 def stance_of_finding(clause: Clause, k: int, state: State, stances: Sequence[Stance]) -> Stance:
-    """`said`, `denied`, `open`, or `general` where a disease, or what would be, is spoken of.
+    """`said`, `denied`, `open`, `drowned`, or `general` where a disease, or what would be, is spoken of.
 
     Args:
         clause: where the name stands.
@@ -163,8 +193,8 @@ def stance_of_finding(clause: Clause, k: int, state: State, stances: Sequence[St
         state: what `skin_r1.negation` says of it.
         stances: of the names before it.
     """
-    if state == "open":
-        return "open"
+    if state in ("open", "drowned"):
+        return state
     words, span = clause.words, clause.spans[k]
     part = words[_part_start(clause, span.first) : span.first]
     if state == "missing":

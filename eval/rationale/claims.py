@@ -129,8 +129,8 @@ def polarity_of(text: str, claim: Claim, disease: int = 0) -> Polarity | None:
         return "hedged"
     if claim.question:
         return None
-    if claim.stance in ("open", "denied"):
-        return "hedged" if claim.stance == "open" else "denied"
+    if claim.stance in ("open", "drowned", "denied"):
+        return "denied" if claim.stance == "denied" else "hedged"
     first = max(0, claim.start - _PART)
     if _HEDGE.search(text, first, claim.start):
         part = max((cut.end() for cut in _CUT.finditer(text, first, claim.start)), default=first)

@@ -100,7 +100,38 @@ REACH = [
     ("It lacks the scale characteristic of psoriasis.", "scale general, psoriasis weighed"),
 ]  # fmt: skip
 
+# What a head says of its list, and where the list ends.
+HEADS = [
+    ("Absent features: scale; crust. A plaque is seen.", "scale denied, crust denied, plaque said"),
+    ("Absent: ulcer; a crust is seen.", "ulcer denied, crust said"),
+    ("Negative: ulcer; crust; positive: plaque; scale.", "ulcer denied, crust denied, plaque said, scale said"),
+    ("Features I could not find:\n1. scale\n2. crust", "scale denied, crust denied"),
+    ("**Negatives**\n- scale\n- crust\n\n**Findings**\n- plaque", "scale denied, crust denied, plaque said"),
+    ("Not seen:\n- ulcer\n- crust\n\nA plaque with scale.", "ulcer denied, crust denied, plaque said, scale said"),
+    ("Not seen:\nulcer\ncrust\nScale is seen.", "ulcer denied, crust denied, scale said"),
+    ("| absent |\n|---|\n| scale |\n| crust |", "scale denied, crust denied"),
+    ("Expected: plaque, scale.", "plaque general, scale general"),
+    ("Options:\n- scale\n- crust", "scale general, crust general"),
+    ("Ruled out:\n- eczema: no vesicles\nA plaque is seen.", "eczema denied, vesicle general, plaque said"),
+]
+# What is said of a disease, and then of this lesion; and what is argued for and against.
+ARGUED = [
+    ("Psoriasis usually shows a plaque with scale, and both are seen here.", "psoriasis weighed, plaque said, scale said"),
+    ("Psoriasis usually shows a plaque with scale, and none of these is seen here.",
+     "psoriasis weighed, plaque general, scale general"),
+    ("The criteria of melanoma are met: an ulcer.", "melanoma weighed, ulcer said"),
+    ("The criteria of melanoma are not met: an ulcer.", "melanoma denied, ulcer general"),
+    ("A nevus is ruled out by the ulcer.", "melanocytic-nevus denied, ulcer said"),
+    ("The skin shows the features of psoriasis, namely scale.", "psoriasis weighed, scale said"),
+    ("The skin shows signs of acne, a disease with comedones.", "acne-vulgaris weighed, comedo general"),
+    ("Classic psoriasis with scale.", "psoriasis concluded, scale said"),
+    ("Classic psoriasis with scale is rare.", "psoriasis weighed, scale general"),
+    ("The plaque argues for psoriasis and against eczema.", "plaque said, psoriasis leaning, eczema denied"),
+    ("The plaque argues against eczema and for psoriasis.", "plaque said, eczema denied, psoriasis leaning"),
+    ("It could be rosacea, but comedones speak for acne.", "rosacea weighed, comedo said, acne-vulgaris leaning"),
+]  # fmt: skip
 
-@pytest.mark.parametrize(("text", "expected"), [*SENTENCES, *REACH])
+
+@pytest.mark.parametrize(("text", "expected"), [*SENTENCES, *REACH, *HEADS, *ARGUED])
 def test_claims_are_told_from_general_knowledge(text, expected):
     assert ", ".join(f"{claim.slug} {claim.stance}" for claim in claims(text)) == expected

@@ -33,9 +33,14 @@ ASSERTED = [
     ("There are no other lesions besides a plaque with scale.", "+plaque +scale"),
     ("There is nothing other than a plaque with scale.", "+plaque +scale"),
     ("I find no scale and an ulcer.", "-scale +ulcer"),
+    ("Plaques, none of them ulcerated.", "+plaque -ulcer"),
+    ("One cannot miss the scale.", "+scale"),
+    ("One must not forget the scale beside the plaque.", "+scale +plaque"),
 ]  # fmt: skip
 DENIED = [
     ("No scale, crust, or ulcer.", "-scale -crust -ulcer"),
+    ("Scale and crust are invisible.", "-scale -crust"),
+    ("The scale is nonexistent, the plaque is not.", "-scale -plaque"),
     ("No scale, no crust, no ulcer are seen.", "-scale -crust -ulcer"),
     ("No crust, vesicle or ulcer is seen.", "-crust -vesicle -ulcer"),
     ("I see no crust, a vesicle or an ulcer.", "-crust -vesicle -ulcer"),
@@ -125,7 +130,7 @@ def test_a_text_without_an_end_is_read_but_asserts_nothing():
     """What a reward pays must stand in a sentence; what takes it back may stand anywhere."""
     text = f"{NOISE} and a plaque is seen but there is no scale, no crust, so this is psoriasis"
     told = [(claim.slug, claim.stance) for claim in claims(text)]
-    assert told == [("plaque", "open"), ("scale", "denied"), ("crust", "denied"), ("psoriasis", "concluded")]
+    assert told == [("plaque", "drowned"), ("scale", "denied"), ("crust", "denied"), ("psoriasis", "concluded")]
 
 
 def test_it_is_read_in_time_that_grows_with_its_length():

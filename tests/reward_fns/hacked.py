@@ -83,6 +83,59 @@ CASES = {
     "lupus": (case(diagnosis="lupus-panniculitis"), HONEST),
 }
 
+
+def known(diagnosis, malignancy, present, absent, annotation, named, findings):
+    columns = case(
+        diagnosis=diagnosis,
+        malignancy=malignancy,
+        concepts_present=present.split(),
+        concepts_absent=absent.split(),
+        annotation=annotation,
+    )
+    seen = findings.split(", ")
+    return columns, answer(f"{findings} are seen. This is {named}.", seen, [], named, malignancy)
+
+
+# Annotated cases, and cases that have a label only.
+CASES |= {
+    "network": known(
+        "melanoma", "malignant", "atypical-pigment-network irregular-streaks blue-whitish-veil",
+        "ulcer comma-vessels milia-like-cysts", "dense", "melanoma",
+        "atypical pigment network, irregular streaks, blue-whitish veil",
+    ),
+    "eczema": known(
+        "eczema", "non-neoplastic", "erythema excoriation lichenification", "vesicle pustule scar ulcer", "dense", "eczema",
+        "erythema, excoriation, lichenification",
+    ),
+    "vessels": known(
+        "basal-cell-carcinoma", "malignant", "arborizing-vessels ulcer translucent",
+        "atypical-pigment-network comma-vessels scale", "dense", "basal cell carcinoma",
+        "arborizing vessels, ulcer, translucent",
+    ),
+    "cysts": known(
+        "seborrheic-keratosis", "benign", "milia-like-cysts comedo-like-openings fissures-and-ridges",
+        "atypical-pigment-network blue-whitish-veil ulcer", "dense", "seborrheic keratosis",
+        "milia-like cysts, comedo-like openings, fissures and ridges",
+    ),
+    "nevus": known(
+        "melanocytic-nevus", "benign", "typical-pigment-network symmetric-shape",
+        "atypical-pigment-network blue-whitish-veil irregular-streaks ulcer", "dense", "melanocytic nevus",
+        "typical pigment network, symmetric shape",
+    ),
+    "vitiligo": known(
+        "vitiligo", "non-neoplastic", "white-hypopigmentation patch", "scale erythema atrophy", "dense", "vitiligo",
+        "white, patch",
+    ),
+    "scabies": known(
+        "scabies", "non-neoplastic", "burrow papule excoriation", "plaque ulcer bulla", "dense", "scabies",
+        "burrow, papule, excoriation",
+    ),
+    "acne": known("acne-vulgaris", "non-neoplastic", "", "", "sparse", "acne", "comedo, papule, pustule"),
+    "fibroma": known("dermatofibroma", "benign", "", "", "sparse", "dermatofibroma", "nodule, brown"),
+    "keratosis": known("actinic-keratosis", "premalignant", "", "", "sparse", "actinic keratosis", "crust, erythema"),
+    "lichen": known("lichen-planus", "non-neoplastic", "", "", "sparse", "lichen planus", "papule, flat-topped, purple"),
+}  # fmt: skip
+
 NAMES = [concept.name for concept in load_concepts().values()]
 LISTED = [*HONEST["findings"], *(name for name in NAMES if name not in HONEST["findings"])][:32]
 END, OBJECT = "This is psoriasis.", render("", **{k: HONEST[k] for k in HONEST if k != "think"}).split("\n")[1]
@@ -104,6 +157,14 @@ SLOW = {  # units that are said again and again, as one text and as sentences of
     "opposites": "tense flaccid",
     "fillers": "is clearly likely a",
     "marks": ", ; : -",
+    "heads": "not seen: scale",
+    "heads and semicolons": "not seen: scale;",
+    "sources": "the doctor says scale,",
+    "conditions": "when scale and plaque",
+    "rules": "most patients will develop scale",
+    "strikes": "<s>",
+    "comments": "<!--",
+    "tildes": "~~ ~",
     "quotes of names": '"scale" is "not seen"',
 }
 LONG = 11_000  # characters: just short of what the parser refuses

@@ -45,6 +45,10 @@ def paid(case, **changes):
         ("psoriasis", PLAQUE + "Eczema would be less sharply bordered. So psoriasis."),
         ("psoriasis", PLAQUE + "Eczema comes to mind. So psoriasis."),
         ("psoriasis", PLAQUE + "Psoriasis."),
+        ("psoriasis", PLAQUE + "The sharp border argues for psoriasis and against eczema."),
+        ("psoriasis", PLAQUE + "This speaks against eczema and for psoriasis."),
+        ("psoriasis", PLAQUE + "It could be eczema, but the sharp border suggests psoriasis."),
+        ("psoriasis", PLAQUE + "I doubt that this is eczema. This is psoriasis."),
     ],
 )
 def test_honest_phrases_are_no_contradiction(case, think):
@@ -73,6 +77,12 @@ def test_honest_phrases_are_no_contradiction(case, think):
         ("psoriasis", PLAQUE + "The findings speak against psoriasis and for eczema. This is psoriasis.", 0.5),
         ("psoriasis", PLAQUE + "This is psoriasis. The findings speak against psoriasis.", 0.5),
         ("psoriasis", PLAQUE + "I am 10% sure that this is psoriasis.", 0.5),
+        ("psoriasis", PLAQUE + "The border argues for eczema and against psoriasis.", 0.5),
+        ("psoriasis", PLAQUE + "This is psoriasis (50%) or eczema (50%).", 0.5),
+        ("psoriasis", PLAQUE + "I flip a coin: psoriasis.", 0.5),
+        ("psoriasis", PLAQUE + "The referring doctor suspects psoriasis.", 0.5),
+        ("psoriasis", PLAQUE + "The answer would be psoriasis if one had to guess.", 0.5),
+        ("psoriasis", PLAQUE + "Psoriasis is out of the question.", 0.5),
         ("psoriasis", PLAQUE + "I doubt that this is psoriasis.", 0.5),
         ("psoriasis", PLAQUE + "It is hard to believe that this is psoriasis.", 0.5),
         ("psoriasis", PLAQUE + "This is psoriasis, alternatively eczema.", 0.5),
@@ -98,6 +108,13 @@ def test_real_contradictions_rivals_and_doubts_are_seen(case, think, most):
 def test_to_invent_a_finding_pays_no_more_than_to_be_silent(case, findings, think, right):
     said = paid(case, findings=findings, think=f"{think} This is a melanocytic nevus.")
     assert said == pytest.approx(right)
+
+
+def test_what_noise_asserts_is_not_paid_and_counts_against_the_answer():
+    noise = "the skin around it is warm and the light is even and the arm lies still " * 10
+    assert paid("psoriasis", think=f"{PLAQUE}{noise} and an ulcer is seen. This is psoriasis.") < 1.0
+    hidden = f"{noise} and a plaque with scale and erythema is seen. This is psoriasis."
+    assert paid("psoriasis", think=hidden) == pytest.approx(2 / 3)
 
 
 def test_where_nothing_is_counted_silence_is_agreement():

@@ -19,6 +19,20 @@ STANDS = [
     "A plaque with scale whose center has cleared is seen.",
     "The plaque, whose margin is unclear, has scale.",
     "A plaque made up of scale is seen.",
+    "As the referring doctor notes, a plaque with scale is seen.",
+    "The referring doctor rightly mentions a plaque with scale.",
+    "The letter mentions a rash, and there is a plaque with scale.",
+    "A colleague thought of eczema, but a plaque with scale is seen.",
+    "The patient presents with a plaque with scale.",
+    "As in most patients, there is a plaque with scale.",
+    "His brother has it too, and this plaque has scale.",
+    "When stretched, the plaque shows scale.",
+    "It began years ago, and now a plaque with scale is seen.",
+    "The coin-shaped plaque has scale.",
+    "I doubt that this is eczema, as there is a plaque with scale.",
+    "The plaque with scale does not show pits.",
+    "A plaque en cocarde with scale is seen.",
+    "A plaque with scale is seen and will need treatment.",
 ]
 DOUBTS = [
     "There may be a plaque with scale.",
@@ -36,6 +50,26 @@ DOUBTS = [
     "The scale and the plaque are made up.",
     "The plaque with scale is unclear.",
     "\u0274\u1d0f plaque and \u0274\u1d0f scale.",
+    "The referring doctor mentions a plaque with scale.",
+    "According to the letter there is a plaque with scale.",
+    "Guidelines describe a plaque with scale.",
+    "My book shows a plaque with scale.",
+    "A plaque with scale is reported in the literature.",
+    "Most patients have a plaque with scale.",
+    "Plaques with scale are the usual signs of this disease.",
+    "When a plaque and scale coexist, think of psoriasis.",
+    "On his brother there is a plaque with scale.",
+    "Two years ago there was a plaque with scale.",
+    "Soon a plaque with scale will appear.",
+    "I heard that there is a plaque with scale.",
+    "I doubt that there is a plaque with scale.",
+    "There is a 5% chance of a plaque with scale.",
+    "The plaque and the scale elude me.",
+    "A plaque with scale must be there.",
+    "A plaque with scale, maybe.",
+    "A plaque with scale is seen. All of that is absent.",
+    "Weder plaque noch scale.",
+    "A plaque, scale: n o t seen.",
 ]
 
 
@@ -52,6 +86,12 @@ def test_a_hedge_takes_back_its_own_words_only(text):
 @pytest.mark.parametrize("text", DOUBTS)
 def test_what_is_hedged_is_doubted(text):
     assert told(text) and all(told(text))
+
+
+def test_symptoms_are_the_patients_to_tell():
+    text = "The patient reports itching on a plaque."
+    itch, plaque = claims(text)
+    assert not doubted(text, itch.start, itch.end, symptom=True) and doubted(text, plaque.start, plaque.end)
 
 
 def test_doubt_ends_where_its_relative_clause_does():

@@ -8,6 +8,7 @@ from operator import itemgetter
 
 from skin_r1.claims import Claim, claims, joined, sentence_claims, sentences
 from skin_r1.distill.checks.cues import Hit, hits
+from skin_r1.heads import may_list
 
 _WORD = re.compile(r"[^\W_]+")
 # Words that lead back from a disease to this patient.
@@ -140,7 +141,7 @@ def read_prose(text: str) -> Prose:
     """Read a reasoning text."""
     pieces = sentences(text)
     read = tuple([read_sentence(piece.lstrip()) for _, piece in pieces])
-    told = claims(text) if "\n" in text else joined(pieces, [sentence.claims for sentence in read])
+    told = claims(text) if may_list(text) else joined(pieces, [sentence.claims for sentence in read])
     return Prose(text, read, told, frozenset(_asides(text, pieces, read)))
 
 
