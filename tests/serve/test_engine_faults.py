@@ -10,6 +10,7 @@ from importlib.util import find_spec
 import aiohttp
 import pytest
 from engine_loop import Loop, chat, spoken, until_ready
+from fault_tools import slowly
 
 from skin_r1.reading import ParseFailure, Reading, parse
 from skin_r1.serve.engines.schema import answer_schema
@@ -20,10 +21,10 @@ pytestmark = pytest.mark.skipif(find_spec("vllm") is None, reason="vllm is not i
 
 
 @pytest.fixture(scope="module")
-def engine(tiny):
+def engine(endless):
     """A running vLLM that is restarted once at most."""
     loop = Loop()
-    engine = VllmEngine("tiny-model", str(tiny), None, 2048, restarts=1)
+    engine = VllmEngine("tiny-model", str(endless), None, 2048, restarts=1)
     loop.run(engine.start())
     loop.run(until_ready(engine))
     engine.test = loop
@@ -71,7 +72,7 @@ def test_a_random_model_writes_a_reading_only_with_the_schema(engine):
 @pytest.mark.parametrize("streaming", [False, True])
 def test_a_client_that_leaves_frees_the_engine(engine, streaming):
     async def leave():
-        request = chat(1500, 1.0)
+        request = chat(1500)
         work = spoken(engine, request) if streaming else engine.complete(request)
         task = asyncio.create_task(work)
         await becomes(engine, 1)
@@ -79,7 +80,8 @@ def test_a_client_that_leaves_frees_the_engine(engine, streaming):
         await becomes(engine, 0, seconds=5)
         assert engine.at_work == 0
 
-    engine.test.run(leave())
+    with slowly(group(engine)):
+        engine.test.run(leave())
 
 
 def test_a_hung_engine_times_out_is_set_aside_and_recovers(engine):
@@ -108,13 +110,14 @@ def test_a_hung_engine_times_out_is_set_aside_and_recovers(engine):
 
 def test_killed_in_the_middle_the_client_is_told_and_the_engine_comes_back(engine):
     async def kill():
-        chunks = engine.events(chat(1500, 1.0))
-        first = await anext(chunks)
-        assert first.startswith(b"data: {")
-        os.kill(engine._child._process.pid, signal.SIGKILL)
-        with pytest.raises(Refused) as error:
-            async for _ in chunks:
-                pass
+        chunks = engine.events(chat(1500))
+        with slowly(group(engine)):
+            first = await anext(chunks)
+            assert first.startswith(b"data: {")
+            os.kill(engine._child._process.pid, signal.SIGKILL)
+            with pytest.raises(Refused) as error:
+                async for _ in chunks:
+                    pass
         assert (error.value.status, error.value.code) == (502, "engine_unreachable")
         await asyncio.sleep(0.5)
         assert "restart 1 of 1" in await engine.ready()

@@ -6,7 +6,7 @@ import subprocess
 from importlib.util import find_spec
 
 import pytest
-from fault_tools import alive, ask, family, lines, ready, serving, until
+from fault_tools import alive, ask, family, lines, ready, serving, slowly, tell, until
 
 from skin_r1.serve.audit.command import main as audit_verify
 from skin_r1.serve.audit.verify import verify
@@ -15,9 +15,9 @@ pytestmark = pytest.mark.skipif(find_spec("vllm") is None, reason="vllm is not i
 
 
 @pytest.fixture(scope="module")
-def server(tiny, tmp_path_factory):
+def server(endless, tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults_vllm")
-    arguments = ["--model", tiny, "--engine", "vllm", "--max_model_len", "2048", "--max_new_tokens", "1500"]
+    arguments = ["--model", endless, "--engine", "vllm", "--max_model_len", "2048", "--max_new_tokens", "1500"]
     arguments += ["--engine_patience", "6", "--audit", folder / "audit"]
     with serving(folder, *arguments, patience=400) as (client, process):
         yield client, process, folder / "audit"
@@ -59,9 +59,9 @@ def test_hung_it_is_said_and_when_it_goes_on_requests_are_answered(server):
 def test_killed_in_the_middle_of_a_stream_the_client_is_told_and_the_service_recovers(server):
     client, process, audit = server
     leader, *workers = vllm(process)
-    heard = ask(
-        client, stream=True, max_tokens=1500, began=lambda: alive([leader]) and os.kill(leader, signal.SIGKILL)
-    )
+    asked = {"stream": True, "max_tokens": 1500, "temperature": 0}
+    with slowly(workers):
+        heard = ask(client, **asked, began=lambda: tell([leader], signal.SIGKILL))
     assert heard.status == 200 and heard.code == "engine_unreachable" and heard.done
     assert at_work(client) == 0
     begun, ended = lines(audit)[-2:]
