@@ -123,11 +123,7 @@ def tell(pids, number):
 
 @contextmanager
 def slowly(pids):
-    """vLLM's workers among these processes pause for 1.5 s after every 0.05 s, and so the middle of an answer lasts.
-
-    A fast machine is through in no time. And on two busy cores vLLM sends nothing before the answer is whole: for a second
-    after each word its engine waits for the next one without letting go of the interpreter that its sender needs.
-    """
+    """vLLM's workers among these processes rest 0.3 s after every 0.05 s: any machine is long in mid-answer."""
     table = subprocess.run(["ps", "-o", "pid=,args=", "-p", ",".join(map(str, pids))], capture_output=True, text=True)
     workers = [int(line.split()[0]) for line in table.stdout.splitlines() if "VLLM::Worker" in line]
     assert workers, table.stdout
@@ -136,7 +132,7 @@ def slowly(pids):
     def brake():
         while not over.wait(0.05):
             tell(workers, signal.SIGSTOP)
-            over.wait(1.5)
+            over.wait(0.3)
             tell(workers, signal.SIGCONT)
 
     with ThreadPoolExecutor(1) as pool:

@@ -69,6 +69,16 @@ def test_a_random_model_writes_a_reading_only_with_the_schema(engine):
     assert usage["completion_tokens"] == whole["usage"]["completion_tokens"] < 400
 
 
+def test_words_arrive_while_the_rest_is_written(engine):
+    async def moments():
+        began = time.monotonic()
+        return [time.monotonic() - began async for _ in engine.stream(chat(800))]
+
+    for _ in range(4):
+        first, *_, last = engine.test.run(moments())
+        assert first < last / 2, "the answer was held back till it was whole"
+
+
 @pytest.mark.parametrize("streaming", [False, True])
 def test_a_client_that_leaves_frees_the_engine(engine, streaming):
     async def leave():
