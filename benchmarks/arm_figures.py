@@ -107,7 +107,7 @@ def table(figures: Sequence[Figures], names: Sequence[str], mode: str) -> str:
 
 PANELS = {"accuracy": "Accuracy", "grounding_f1": "Grounding F1", "hallucination_rate": "Invented findings"}
 STYLE = (
-    "text{font:13px system-ui,sans-serif;fill:#1c2430}.tick{fill:#5c6776;font-size:11px}line{stroke:#d9dee6}"
+    "text{font:13px system-ui,sans-serif;fill:#1c2430}.head{font-weight:600}.tick{fill:#5c6776;font-size:11px}line{stroke:#d9dee6}"
     "circle{fill:#0b6e6e;fill-opacity:.45}.mean{stroke:#b3261e;stroke-width:3}"
 )
 
@@ -122,7 +122,7 @@ def draw(figures: Sequence[Figures], names: Sequence[str], file: Path, mode: str
     parts += [f'<text x="0" y="{top + row * at + 18}">{name}</text>' for at, name in enumerate(there)]
     for panel, (metric, title) in enumerate(PANELS.items()):
         start = left + panel * (wide + gap)
-        parts.append(f'<text x="{start}" y="16" font-weight="bold">{title}</text>')
+        parts.append(f'<text x="{start}" y="16" class="head">{title}</text>')
         for tick in (0, 0.25, 0.5, 0.75, 1):
             x = start + wide * tick
             parts.append(f'<line x1="{x}" x2="{x}" y1="{top}" y2="{low}"/>')
