@@ -107,7 +107,8 @@ def table(figures: Sequence[Figures], names: Sequence[str], mode: str) -> str:
 
 PANELS = {"accuracy": "Accuracy", "grounding_f1": "Grounding F1", "hallucination_rate": "Invented findings"}
 STYLE = (
-    "text{font:13px system-ui,sans-serif;fill:#1c2430}.head{font-weight:600}.tick{fill:#5c6776;font-size:11px}line{stroke:#d9dee6}"
+    "text{font:13px system-ui,sans-serif;fill:#1c2430}.head{font-weight:600}"
+    ".tick{fill:#5c6776;font-size:11px}line{stroke:#d9dee6}"
     "circle{fill:#0b6e6e;fill-opacity:.45}.mean{stroke:#b3261e;stroke-width:3}"
 )
 
