@@ -75,14 +75,12 @@ def interval(numbers: Sequence[float]) -> str:
 
 def gains(figures: Sequence[Figures], name: str, mode: str) -> list[str]:
     """Accuracy and F1 less the control's, and the share of diagnosis-only's invented findings that is gone."""
-    rival = "" if name == "control" else "control"
-    cells = [
-        interval([own - other for own, other in pairs(figures, name, rival, mode, metric)])
-        for metric in ("accuracy", "grounding_f1")
-    ]
-    rival = "" if name == "diagnosis" else "diagnosis"
-    rates = pairs(figures, name, rival, mode, "hallucination_rate")
-    return [*cells, interval([1 - own / others for own, others in rates])]
+    cells = []
+    for metric in ("accuracy", "grounding_f1"):
+        compared = pairs(figures, name, "control", mode, metric) if name != "control" else []
+        cells.append(interval([own - other for own, other in compared]))
+    rates = pairs(figures, name, "diagnosis", mode, "hallucination_rate") if name != "diagnosis" else []
+    return [*cells, interval([1 - own / other for own, other in rates])]
 
 
 def table(figures: Sequence[Figures], names: Sequence[str], mode: str) -> str:

@@ -14,7 +14,7 @@ beside two alternatives that get the processor seconds of the dearest arm:
 - answers: SFT on the labels of all cases, without reasoning.
 
 A stage that is done is not run again, so a stopped benchmark goes on where it was, and two shells may run different seeds.
-On drawn lesions each seed draws its own corpus (about 100 minutes of one core a seed); on a corpus of your own the seeds
+On drawn lesions each seed draws its own corpus (about 80 minutes of one core a seed); on a corpus of your own the seeds
 share it. What a seed found is kept in one small file, so that seeds may be run on different days and machines: those of the
 README are in `benchmarks/figures/arms`, and `--table` prints and draws them without training anything.
 
