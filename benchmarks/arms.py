@@ -20,6 +20,7 @@ README are in `benchmarks/figures/arms`, and `--table` prints and draws them wit
 
 Examples:
     python -m benchmarks.arms --seeds 0 1 2 3 4 --out runs/arms
+    python -m benchmarks.arms --seeds 0 2 --steps 360 --out runs/long --arms grounding control
     python -m benchmarks.arms --seeds 0 --out runs/ham --corpus runs/corpora/ham10000 --recipes recipes/ham10000_tiny
     python -m benchmarks.arms --table --figures benchmarks/figures/arms --draw runs/arms.svg
 """
@@ -33,8 +34,8 @@ from benchmarks.arm_figures import draw, read, record, table
 from skin_r1 import demo
 
 CRITIC_STEPS = 600
-# twice the demo's steps, since there the gain still grows; 32 cases of 4 answers each, as on the real images
-LENGTH = ["--max_steps", "120", "--per_device_train_batch_size", "128"]
+STEPS = 120  # twice the demo's, since there the gain still grows
+ANSWERS = 128  # a step: 32 cases of 4 answers each, as on the real images
 # Each at its best on seed 1, of the rates tried (accuracy / F1 / invented): without a reward for findings one rate for all
 # weights (0.660 accuracy; 0.494 with the others'), with one a faster vision tower (0.615 / 0.772 / 0.189; 0.623 / 0.746 /
 # 0.166 with one rate): its sight is what lacks, and only findings teach it.
@@ -117,19 +118,24 @@ def _answers(place: Place) -> list[str]:
     return ["--config", str(demo.RECIPES / "distill_answer_only.yaml"), "--seed", str(place.seed)]
 
 
-def training(place: Place, name: str, arm: Arm) -> demo.Stage:
+def training(place: Place, name: str, arm: Arm, steps: int = STEPS) -> demo.Stage:
     """Train one arm; those without rewards get the seconds of the dearest one that has been trained."""
     out = place.folder / "arms" / name
     model = str(place.folder / "sft" if arm.from_sft else place.folder / "sft" / "base")
     where = ["--model_name_or_path", model, "--output_dir", str(out)]
     if arm.rewards:
-        command = ["grpo", *place.recipe("grpo"), "--corpus", str(place.corpus), *where, *LENGTH]
+        command = ["grpo", *place.recipe("grpo"), "--corpus", str(place.corpus), *where]
+        command += ["--max_steps", str(steps), "--per_device_train_batch_size", str(ANSWERS)]
         command += RATES["grounding" in dict(arm.rewards)]
         command += ["--critic_steps", str(arm.critic_steps), "--reward_funcs"]
         command += [f"reward_fns.{reward}_reward" for reward, _ in arm.rewards]
         command += ["--reward_weights", *(str(weight) for _, weight in arm.rewards)]
     else:
         trained = [each for each in arms() if (place.folder / "arms" / each / "manifest.json").is_file()]
+        if not any(arms()[each].rewards for each in trained):
+            raise SystemExit(
+                f"{name} gets the time of the dearest GRPO arm: train one first, as --arms grounding {name}"
+            )
         most = max(seconds(place, each) for each in trained if arms()[each].rewards)
         rationales = place.folder / ("answers" if name == "answers" else "rationales")
         recipe = ["--config", str(demo.RECIPES / "control.yaml"), "--seed", str(place.seed)]
@@ -171,6 +177,7 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, help="a corpus for all seeds; by default each draws its own")
     parser.add_argument("--recipes", type=Path, default=demo.RECIPES)
     parser.add_argument("--arms", nargs="+", choices=list(arms()), default=list(arms()))
+    parser.add_argument("--steps", type=int, default=STEPS, help="of each GRPO arm (default: %(default)s)")
     parser.add_argument("--figures", type=Path, help="folder of what each seed found; by default OUT/figures")
     parser.add_argument("--table", action="store_true", help="train nothing, only show the figures that there are")
     parser.add_argument("--draw", type=Path, help="also draw them into this .svg")
@@ -182,7 +189,7 @@ def main() -> None:
         place = Place(at, options.corpus or at / "corpus", options.recipes, seed)
         demo.walk(start(place))
         for name in names[1:]:
-            demo.walk([training(place, name, arms()[name])])
+            demo.walk([training(place, name, arms()[name], options.steps)])
         for name in names:
             demo.walk(scoring(place, name))
             record(
