@@ -355,7 +355,7 @@ def test_who_leaves_gives_back_the_turn_and_the_engine(post, site):
             client.close()
         began = time.monotonic()
         post(CHAT, json=chat())
-        assert time.monotonic() - began < 3 * usual  # not seven times
+        assert time.monotonic() - began < 4 * usual  # not seven times
         asked += 7
     said = statuses("end", asked)
     assert set(said) == {200, 499} and said.count(499) >= 8  # the first of each six may have been quick
