@@ -7,6 +7,7 @@ revision and versions that trained it. Seeds whose files were made at different 
 import json
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -100,6 +101,18 @@ def table(figures: Sequence[Figures], names: Sequence[str], mode: str) -> str:
         cells = [str(len(there)), f"{mean(seed['arms'][name]['seconds'] for seed in there):.0f}"]
         cells += [interval([one for one, _ in pairs(there, name, name, mode, metric)]) for metric in METRICS]
         lines.append(f"| {name} | " + " | ".join([*cells, *gains(there, name, mode)]) + " |")
+    return "\n".join(lines)
+
+
+def additions(figures: Sequence[Figures], names: Sequence[str], mode: str) -> str:
+    """What each arm changes against the one named before it, seed by seed."""
+    lines = [f"| {mode}: arm | over | " + " | ".join(METRICS) + " |", "|---" * (len(METRICS) + 2) + "|"]
+    for before, name in pairwise(names):
+        changes = [
+            interval([own - other for own, other in pairs(figures, name, before, mode, metric)]) for metric in METRICS
+        ]
+        if any(changes):
+            lines.append(f"| {name} | {before} | " + " | ".join(changes) + " |")
     return "\n".join(lines)
 
 

@@ -30,7 +30,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.arm_figures import draw, read, record, table
+from benchmarks.arm_figures import additions, draw, read, record, table
 from skin_r1 import demo
 
 CRITIC_STEPS = 600
@@ -197,7 +197,7 @@ def main() -> None:
             )
     found = read(figures, options.seeds)
     for mode in demo.MODES:
-        print(f"\n{table(found, names, mode)}")
+        print(f"\n{table(found, names, mode)}\n\n{additions(found, [name for name, _ in ADDED], mode)}")
     if options.draw:
         draw(found, names, options.draw)
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.arm_figures import METRICS, draw, interval, read, record, table
+from benchmarks.arm_figures import METRICS, additions, draw, interval, read, record, table
 from benchmarks.arms import arms
 from skin_r1.demo import MODES
 
@@ -53,6 +53,13 @@ def test_gains_are_taken_seed_by_seed(figures: Path) -> None:
     assert accuracy.startswith("0.700 ± ") and accuracy != "0.700 ± 0.000"
     assert less == ""  # not over itself
     assert cells(text, "control")[-1] == "0.500 ± 0.000"
+
+
+def test_an_arm_is_held_to_the_one_before_it(figures: Path) -> None:
+    text = additions(read(figures, [0, 1]), ["control", "diagnosis", "grounding", "all"], "greedy")
+    assert text.splitlines()[2:] == [
+        "| diagnosis | control | 0.100 ± 0.000 | 0.000 ± 0.000 | 0.000 ± 0.000 | 0.200 ± 0.000 |"
+    ]
 
 
 def test_an_arm_of_fewer_seeds_says_so_and_one_of_none_is_left_out(figures: Path) -> None:
