@@ -98,6 +98,8 @@ def _deny_before(clause: Clause, status: list[State], covered: frozenset[int]) -
             if length := phrase_at(words, at, "open_ends"):
                 _back(words, found, status, k, "open")
             elif (length := _closer(words, at)) and not (at in commas and words[at] == "absent"):
+                if not commas.isdisjoint(range(at + 1, at + length)):
+                    break  # "melanoma it is, not a nevus"
                 if _says_what(clause, words[at : at + length], at + length):
                     break  # "the nodule is not red" denies redness, not the nodule
                 end = at + length

@@ -1,7 +1,7 @@
 """Names of findings and diagnoses in a text, clause by clause, the longest name at each place."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import accumulate
@@ -20,6 +20,7 @@ _IDLE = (
     "fever blister", "patch test", "patch tests", "patch testing", "black salve", "red part",
     "red lip",
     "white coat", "scale bars", "black box", "growth phase", "growth rate", "blue eyes", "gray eyes",
+    "silvery white", "silver white",  # the tint of scale, not of skin
 )  # fmt: skip
 # Terms of label lists that are ordinary words, or describe a look, when they stand in prose.
 _LOOKS = (
@@ -34,6 +35,8 @@ _LOOKS = (
     "rime", "cut", "rash", "growth", "lesion", "swelling", "tumor", "neoplasm", "mass", "lump", "bump", "spot",
     "discoloration", "hyperpigmentation", "hypopigmentation", "pigmentation", "atrophy", "ulceration", "edema",
 )  # fmt: skip
+# Not "typical": "the network is typical of nevi" is said of nevi.
+_EVENNESS = frozenset(("regular", "irregular", "atypical"))
 LONGEST = 120  # words of a clause that are read at a time; the longest of 60,850 clauses of a real teacher has 101
 _WORD = re.compile(r"([^\W_]+)")
 _END = re.compile(r"[.;!?\n]")
@@ -175,6 +178,7 @@ def _names() -> dict[str, _Node]:
         for name in (*concept.synonyms, concept.name):
             out[tuple(normalize(name).split())] = (concept.slug, None)
     out.update((tuple(normalize(text).split()), out[tuple(normalize(tint).split())]) for text, tint in skin_lesions())
+    out |= _predicates(out)
     root = _Node()
     for key, entry in out.items():
         node = root
@@ -182,3 +186,11 @@ def _names() -> dict[str, _Node]:
             node = node.then.setdefault(word, _Node())
         node.entry = entry
     return root.then
+
+
+def _predicates(
+    names: Mapping[tuple[str, ...], tuple[str | None, str | None]],
+) -> dict[tuple[str, ...], tuple[str | None, str | None]]:
+    """Names whose adjective stands behind its noun: "the pigment network is atypical" for "atypical pigment network"."""
+    told = ((key, entry) for key, entry in names.items() if key[0] in _EVENNESS and len(key) in (2, 3) and entry[0])
+    return {(*key[1:], be, key[0]): entry for key, entry in told for be in ("is", "are") if "and" not in key}

@@ -81,6 +81,7 @@ _BEFORE = SUPPOSED | _SOUGHT | _HERE | {"none"}
 _NONE = word_set("no nothing none")
 _REACH = 40  # words before a finding that may say what is meant by it; longer lists would cost their length squared
 _ANDS = frozenset(("and", "but"))
+_IT_IS, _WOULD = ("it", "is"), ("would",)
 _FOR, _TITLE = ("for",), 5  # words of a title at most
 _AND_FOR = _phrases(("and for", "but for"))
 _TITLES = _phrases(
@@ -117,6 +118,9 @@ def stance_of_diagnosis(clause: Clause, span: Span, state: State) -> Stance:
         return "leaning"  # "speaks against eczema and for psoriasis"
     if span.first < _TITLE and _titles(clause, span):
         return "concluded"
+    end = span.last + 2
+    if words[span.last : end] == _IT_IS and (end == len(words) or end in clause.commas):
+        return "concluded"  # "a nevus is unlikely, melanoma it is"
     start = span.first
     while start > 0 and words[start - 1] in _FILL and start not in clause.commas:
         start -= 1
@@ -184,6 +188,16 @@ def _part_start(clause: Clause, at: int) -> int:
     return clause.parts[bisect(clause.parts, at) - 1]
 
 
+def _leads_off(words: Sequence[str], at: int) -> bool:
+    """True where a word of `_HERE` leads back to no lesion: "I would see scale" (but "anyone would see scale").
+
+    "Molluscum has dells, but is painless and pearly" goes on about molluscum.
+    """
+    if words[at] in TURNS:
+        return words[at + 1] in _PREDICATES
+    return words[at - 1 : at] == _WOULD and _DESCRIBING.isdisjoint(words[:at])
+
+
 def stance_of_finding(clause: Clause, k: int, state: State, stances: Sequence[Stance]) -> Stance:
     """`said`, `denied`, `open`, `drowned`, or `general` where a disease, or what would be, is spoken of.
 
@@ -240,7 +254,7 @@ def stance_of_finding(clause: Clause, k: int, state: State, stances: Sequence[St
             return "open" if _UNFOUND.isdisjoint(words[span.last :]) else "denied"
         if words[at] == "none" and words[at + 1 : at + 2] in (("is",), ("are",)):
             break
-        if words[at] in _HERE and not (words[at] in TURNS and words[at + 1] in _PREDICATES):
-            break  # "molluscum has dells, but is painless and pearly" goes on about molluscum
+        if words[at] in _HERE and not _leads_off(words, at):
+            break
         at -= 1
     return "general" if said_of_disease(clause, k, denied=plain == "denied") else plain

@@ -42,6 +42,14 @@ SENTENCES = [
      "psoriasis weighed, scale general, vesicle general, eczema weighed, vesicle general"),
     ("Pustules and erosions would make it candidiasis.", "pustule general, erosion general, candidiasis weighed"),
     ("Healthy skin around a bald patch, like a bruise.", "patch said"),
+    ("The network is atypical, and the borders are irregular.", "atypical-pigment-network said, irregular-border said"),
+    ("The pigment network is not atypical.", ""),
+    ("A network is atypical in melanoma.", "atypical-pigment-network general, melanoma weighed"),
+    ("Silvery-white scale.", "scale said"),
+    ("A nevus is unlikely, melanoma it is.", "melanocytic-nevus denied, melanoma concluded"),
+    ("Melanoma it is, not a nevus.", "melanoma concluded, melanocytic-nevus denied"),
+    ("I would see a plaque, scale and erythema.", "plaque general, scale general, erythema general"),
+    ("Anyone would see a plaque, scale and erythema.", "plaque said, scale said, erythema said"),
 ]  # fmt: skip
 
 # What a supposing word or a disease's name before a finding does not reach, then what it does.
