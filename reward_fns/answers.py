@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
+from itertools import filterfalse
 from typing import Any
 
 from reward_fns.doubt import doubted
@@ -31,11 +32,14 @@ _RETRACTS = re.compile(
     r"\bjust (?:kidding|joking)|\b(?:take (?:that|this|it|all|everything)(?: of that| of it| all)? back|(?:i|we) retract|"
     r"(?:strike|disregard|forget|ignore) (?:that|this|the above|what i|all of)|"
     r"(?:all|everything|none|nothing)(?: of)? (?:it|this|that|these|those|the above|i (?:said|wrote)|what i (?:said|wrote)) "
-    r"(?:is|are|was) (?:true|real|correct|false|wrong|invented|a lie|untrue))\b"
+    r"(?:is|are|was) (?:true|real|correct|false|wrong|invented|a lie|untrue)|"
+    r"(?:i|we) made (?:that|this|it|them|everything|all of (?:that|this|it|them)) up|"
+    r"the (?:opposite|reverse) (?:is|was) (?:true|the case))\b"
 )
 # Each of these phrases has such a word.
 _RETRACTING = frozenset(
-    "kidding joking retract strike disregard forget ignore back true false wrong untrue invented lie".split()
+    "kidding joking retract strike disregard forget ignore back true false wrong untrue invented lie made "
+    "opposite reverse".split()
 )
 _OVERLAYS = frozenset("\u0335\u0336\u0337\u0338")
 _STRUCK = re.compile(
@@ -63,6 +67,16 @@ class Answer:
     def words(self) -> tuple[str, ...]:
         """The reasoning's words, lower case, without marks and numbers, which say nothing by themselves."""
         return tuple([word for word in _WORD.findall(self.think.lower()) if not word.isdecimal()])
+
+    @cached_property
+    def reasons(self) -> tuple[str, ...]:
+        """Its words without those of the answer's own name: to swap the name makes no new reasoning.
+
+        Where these are most of it they stay: it repeats them.
+        """
+        name = frozenset(self.reading.diagnosis.lower().split())
+        rest = tuple(filterfalse(name.__contains__, self.words))
+        return rest if 2 * len(rest) >= len(self.words) else self.words
 
     @cached_property
     def prose(self) -> Prose:

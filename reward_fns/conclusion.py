@@ -33,7 +33,13 @@ _AGAINST = re.compile(
 )
 _UNLIKELY = re.compile(
     r" (?:is|was|seems?|looks?|appears?|remains?|being) (?:\w+ly |very |quite |much |far |the )?"
-    r"(?:unlikely|less likely|least likely|improbable|implausible|excluded|ruled out|out of the question)\b",
+    r"(?:unlikely|less likely|least likely|improbable|implausible|excluded|ruled out|out of the question|"
+    r"wrong|incorrect|mistaken|untrue|an? (?:mistake|error))\b",
+    re.IGNORECASE,
+)
+_RECONSIDERED = re.compile(
+    r"\W*(?:on (?:second thoughts?|reflection)|thinking again|wait|actually|correction|sorry|no|or rather|rather|make that|"
+    r"in fact)\b",
     re.IGNORECASE,
 )
 _NEAR = 120  # characters beside a name in which its clause is read
@@ -45,7 +51,8 @@ _PLAIN = frozenset(
     "diagnose diagnosis evidently exactly features final finally findings for go got had has have he hence her here "
     "his i image in is it its just lesion must my obvious obviously of on patient picture plain plainly really "
     "say says she shows sign signs simply so surely that the then therefore these they this those thus to typical was "
-    "we what will would".split()
+    "we what will would "
+    "on second thought thoughts reflection thinking again wait actually correction sorry no or rather make fact".split()
 )
 
 
@@ -64,19 +71,29 @@ def concluded(answer: Answer, named: str) -> bool:
     else:
         at = len(claims) - 1 if _left_alone(answer, claims, kin) else None
     return at is not None and not (
-        _rivaled(answer.think, claims, at, kin) or _refused(answer.think, claims, at, named)
+        _rivaled(answer.think, claims, at, kin)
+        or _refused(answer.think, claims, at, named)
+        or (claims[-1].slug not in kin and at < len(claims) - 1 and _replaces(answer, claims[-1]))
     )
 
 
 def _left_alone(answer: Answer, claims: Sequence[Claim], kin: frozenset[str]) -> bool:
     """True where no verb concludes anything, and the last name stands alone, as no rival does: "so melanoma"."""
     last = claims[-1] if claims else None
+    if last is not None and last.stance == "denied":  # "a nevus; melanoma is unlikely"
+        last = next((claim for claim in reversed(claims) if claim.stance != "denied"), None)
     if last is None or last.slug not in kin or last.stance != "weighed" or not answer.stands(last):
         return False
     if _UNLIKELY.match(answer.think, last.end):
         return False  # "psoriasis is out of the question"
-    alone = sum(each.clause == last.clause for each in claims) == 1
-    return alone and not any(claim.slug not in kin and _plain(answer, claim) for claim in claims)
+    for claim in claims:
+        if (
+            claim.slug not in kin
+            and claim.stance != "denied"
+            and (claim.clause == last.clause or _plain(answer, claim))
+        ):
+            return False
+    return True
 
 
 def _plain(answer: Answer, claim: Claim) -> bool:
@@ -86,6 +103,12 @@ def _plain(answer: Answer, claim: Claim) -> bool:
         return False
     before = _CLAUSE_END.split(answer.think[max(0, claim.start - _NEAR) : claim.start])[-1]
     return _PLAIN.issuperset(_WORD.findall(before.lower())) and answer.stands(claim)
+
+
+def _replaces(answer: Answer, claim: Claim) -> bool:
+    """True for a clause that puts its name in the place of what was concluded: "on second thoughts, eczema"."""
+    before = _CLAUSE_END.split(answer.think[max(0, claim.start - _NEAR) : claim.start])[-1]
+    return _RECONSIDERED.match(before) is not None and _plain(answer, claim)
 
 
 def _rivaled(text: str, claims: Sequence[Claim], at: int, kin: frozenset[str]) -> bool:

@@ -33,9 +33,10 @@ def consistency_reward(
 
     The conclusion counts 1 when the reasoning concludes the diagnosis of the JSON, what it is a kind of or one of its kinds;
     0.5 when it names none, joins a rival to it ("or", "alternatively", brackets), denies or doubts it elsewhere without a
-    turn, or only asks or supposes; 0 when it concludes another one, turns the answer down, or calls it by another
-    malignancy. A last name alone in its clause ("so melanoma") is a conclusion where no other one stands like it. A text
-    that does not parse, or names a diagnosis unknown to the ontology, scores 0.
+    turn, puts another name in its place ("on second thoughts, eczema"), or only asks or supposes; 0 when it concludes
+    another one, turns the answer down, or calls it by another malignancy. A last name alone in its clause ("so melanoma")
+    is a conclusion where no other one stands like it. A text that does not parse, or names a diagnosis unknown to the
+    ontology, scores 0.
     """
     return [0.0 if answer is None else _score(answer) for answer in answers(completions)]
 

@@ -18,10 +18,16 @@ from reward_fns.hearsay import not_of_here
 _TURN = re.compile(r"(?<!anything )\bbut\b|\b(?:however|although|though|while|whereas|yet|nevertheless)\b")
 # A hedge binds its own words. It ends where the text goes on about the lesion: "it is unclear whether it itches, and a plaque
 # is visible" (only at the first comma: a list may end in "and a plaque").
-_HEDGE = re.compile(r"(?:may|might|could|whether|unable|cannot|doubt|\w+ (?:that|of)$)\b")
+_HEDGE = re.compile(r"(?:may|might|could|whether|unable|cannot|doubt|wonder|instead|unlike|\w+ (?:that|of)$)\b")
 _OF = re.compile(r"(?:chance|probability|odds|threat|definition) of$")
 _NAMED = re.compile(  # "the chance of scale makes", "the threat of an ulcer and the plaque"
     r".*?(?=,? and the\b|\b(?:is|are|was|were|has|have|\w+(?:ports?|gests?|points?|vou?rs?|akes?|cates?)|plus|which)\b)"
+)
+# "Instead of vesicles, a plaque", "unlike lesions with scale, this one".
+_FOIL = re.compile(r"instead|unlike")
+_PAST_FOIL = re.compile(
+    r".*?(?=\b(?:there (?:is|are)|because|given|due|since)\b|, (?:it|this|the|here|its|an?)\b)"
+    r"|[^,:]*?(?=[,:]|\b(?:is|are|was|were|has|have|shows?)\b)"
 )
 _MODAL = re.compile(r"(?:may|might|could|doubt|\w+ that$)\b")
 _GOES_ON = re.compile(
@@ -125,9 +131,13 @@ def _behind(clause: str) -> Iterator[tuple[int, int]]:
 
 def _bound(rest: str, cue: str) -> int:
     """How many characters of the rest of a clause a hedge binds."""
-    marks = (
-        (_GOES_ON, _REASON, _AND_VERB) if _MODAL.match(cue) else (_GOES_ON, _NAMED) if _OF.match(cue) else (_GOES_ON,)
-    )
+    marks: tuple[re.Pattern[str], ...] = (_GOES_ON,)
+    if _MODAL.match(cue):
+        marks = (_GOES_ON, _REASON, _AND_VERB)
+    elif _OF.match(cue):
+        marks = (_GOES_ON, _NAMED)
+    elif _FOIL.match(cue):
+        marks = (_PAST_FOIL,)
     return min((found.end() for mark in marks if (found := mark.match(rest))), default=len(rest))
 
 

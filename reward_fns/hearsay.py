@@ -18,8 +18,8 @@ _TEXTS = (
     r"records?|notes|caption|label|legend|title|filename|metadata|task|prompt|instructions?|internet|wikipedia|visits?"
 )
 _BOOKS = (
-    r"textbooks?|books?|literature|guidelines?|atlas|wikipedia|papers?|articles?|(?:earlier|older|previous|prior|old) "
-    r"(?:photo|photograph|image|picture|report|biopsy)s?"
+    r"textbooks?|books?|literature|guidelines?|atlas|wikipedia|papers?|articles?|(?:earlier|older|previous|prior|old|former|"
+    r"(?:year|month|week|spring|summer|autumn|winter|yesterday)'s) (?:photo|photograph|image|picture|report|biopsy)s?"
 )
 _SAY = (
     r"say|says|said|mentions?|mentioned|describes?|described|claims?|claimed|reports?|reported|lists?|listed|notes?|noted|"
@@ -34,7 +34,7 @@ _KIN = (
 )
 _BEING = r"(?:was|were|had|showed|used to)"
 _OF_THE_LESION = "who|that|which|i|we|has|have|had|is|are|was|were|with|presents?|shows?"
-# Who says it, before what is said.
+# Who says it, before what is said; a picture of another time says it too.
 _SOURCE = re.compile(
     rf"\b(?:(?:{_PEOPLE}|{_TEXTS})(?: (?!(?:{_OF_THE_LESION})\b)[\w-]+){{0,3}}?(?: (?:has|have|had|also|once|only|"
     rf"even))? (?:{_SAY})\b"
@@ -46,7 +46,9 @@ _SOURCE = re.compile(
 )
 _ENDORSED = re.compile(r"\bas (?:\w+ ){0,4}$")  # "as the referring doctor notes, "
 _BY_SOURCE = re.compile(
-    rf"\b(?:described|reported|mentioned|noted|documented|recorded|listed|named|claimed|suspected) (?:in|by|on) "
+    rf"\b(?:is|are|occurs?|appears?|exists?)(?: only)? in (?:the |my |a |most )?(?:\w+ )?"
+    rf"(?:{_TEXTS}|data|datasets?|database|corpus)\b"
+    rf"|\b(?:described|reported|mentioned|noted|documented|recorded|listed|named|claimed|suspected) (?:in|by|on) "
     rf"(?:the |a |an |his |her |another |my |most )?(?:[\w-]+ )?(?:{_PEOPLE}|{_TEXTS})\b",
 )
 _PATIENT = re.compile(r"\b(?:he|she|they|patients?|mothers?|fathers?|parents?)\b")
@@ -109,8 +111,9 @@ _SAYING = frozenset(
 _TELLTALE = frozenset(
     "according account accounts textbook textbooks book books literature guideline guidelines atlas paper papers "
     "article articles studies referral letter chart charts caption label legend internet wikipedia alleged rumored "
-    "rumoured believed claimed reported strings keywords tokens words photograph biopsy report prompt task filename "
-    "metadata".split()
+    "rumoured believed claimed reported training dataset datasets database corpus strings keywords tokens words "
+    "photograph biopsy report prompt task filename metadata former prior previous older year month week "
+    "spring summer autumn winter yesterday".split()
 )
 _OTHERS = frozenset(
     "most many usual classical such affected patients cases people brother brothers sister sisters mother father wife "

@@ -34,7 +34,8 @@ def novelty_reward(
     For answer i, s_i is its mean similarity (Jaccard index of sets of 4-word runs) with those other answers of the same case
     that name another diagnosis or other findings; 0 where there is none: to be sure of one answer is no collapse. w_i is
     the same of the sets of its words, each by its first three letters, without fillers: a template stays one with a filler
-    after every few words, with its sentences in another order, or with a letter added here and there. d_i is the share of
+    after every few words, with its sentences in another order, or with a letter added here and there. Words of the
+    answer's own diagnosis count in none of these: to put another name into it makes no new reasoning. d_i is the share of
     its own 4-word runs that are distinct.
 
         reward = min(1, d_i / 0.8) * (1 - max(0, (s_i - 0.5) / 0.5, (w_i - 0.8) / 0.2))
@@ -59,9 +60,9 @@ def novelty_reward(
 
 
 def _scores(group: Sequence[Answer]) -> list[float]:
-    runs = [_runs(answer.words) for answer in group]
+    runs = [_runs(answer.reasons) for answer in group]
     distinct = [frozenset(each) for each in runs]
-    stems = [_stems(answer.words) for answer in group]
+    stems = [_stems(answer.reasons) for answer in group]
     alike: list[list[tuple[float, float]]] = [[] for _ in group]
     for i, j in combinations(range(len(group)), 2):
         if _differs(group[i], group[j]):

@@ -172,3 +172,13 @@ def test_terse_answers_of_one_case_may_share_most_words():
         for findings, end in zip(seen, ends, strict=True)
     ]
     assert novelty_reward(completions=group, case_id=["one"] * 3) == [1.0] * 3
+
+
+def test_another_name_for_the_disease_makes_no_new_reasoning():
+    said = "The skin on the knee shows scale over a raised plaque, which fits {} best of all."
+    swapped = [
+        render(said.format(name), ["scale"], [], name, "benign") for name in ("psoriasis", "basal cell carcinoma")
+    ]
+    assert max(novelty_reward(completions=swapped, case_id=["one"] * 2)) <= 0.2
+    repeated = render(f"Scale. {'Psoriasis. ' * 40}", ["scale"], [], "psoriasis", "benign")
+    assert novelty_reward(completions=[repeated])[0] < 0.1
