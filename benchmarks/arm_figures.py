@@ -105,9 +105,10 @@ def table(figures: Sequence[Figures], names: Sequence[str], mode: str) -> str:
 
 
 def additions(figures: Sequence[Figures], names: Sequence[str], mode: str) -> str:
-    """What each arm changes against the one named before it, seed by seed."""
+    """What each arm changes against the one before it, of those that there are, seed by seed."""
+    there = [name for name in names if any(name in seed["arms"] for seed in figures)]
     lines = [f"| {mode}: arm | over | " + " | ".join(METRICS) + " |", "|---" * (len(METRICS) + 2) + "|"]
-    for before, name in pairwise(names):
+    for before, name in pairwise(there):
         changes = [
             interval([own - other for own, other in pairs(figures, name, before, mode, metric)]) for metric in METRICS
         ]

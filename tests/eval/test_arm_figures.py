@@ -58,7 +58,8 @@ def test_gains_are_taken_seed_by_seed(figures: Path) -> None:
 def test_an_arm_is_held_to_the_one_before_it(figures: Path) -> None:
     text = additions(read(figures, [0, 1]), ["control", "diagnosis", "grounding", "all"], "greedy")
     assert text.splitlines()[2:] == [
-        "| diagnosis | control | 0.100 ± 0.000 | 0.000 ± 0.000 | 0.000 ± 0.000 | 0.200 ± 0.000 |"
+        "| diagnosis | control | 0.100 ± 0.000 | 0.000 ± 0.000 | 0.000 ± 0.000 | 0.200 ± 0.000 |",
+        "| all | diagnosis | 0.300 | 0.000 | 0.000 | -0.300 |",  # no seed has grounding, one has all
     ]
 
 
