@@ -1,5 +1,6 @@
 """Fixtures that every room shares."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_finish() -> None:
+    """What was imported for all tests is no garbage: else one collection falls into some timed test, for up to a second."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
