@@ -340,6 +340,7 @@ def test_who_leaves_gives_back_the_turn_and_the_engine(post, site):
         began, lines = time.monotonic(), []
         while len(lines) < least:
             assert time.monotonic() - began < 20
+            time.sleep(0.01)  # the server needs the processor more
             lines = [line for line in audit_lines(site.folder / "audit")[before:] if line["event"] == event]
         return [line.get("status") for line in lines]
 
@@ -355,10 +356,10 @@ def test_who_leaves_gives_back_the_turn_and_the_engine(post, site):
             client.close()
         began = time.monotonic()
         post(CHAT, json=chat())
-        assert time.monotonic() - began < 4 * usual  # not seven times
+        assert time.monotonic() - began < 3 * usual  # not seven times
         asked += 7
     said = statuses("end", asked)
-    assert set(said) == {200, 499} and said.count(499) >= 8  # the first of each six may have been quick
+    assert set(said) == {200, 499} and said.count(499) >= 10  # the first of each six may have been quick
     with socket.create_connection(("127.0.0.1", site.port)) as client:  # in the middle of its body
         client.sendall(site.head + b"Content-Length: 1000\r\n\r\n" + FORM)
     for _ in range(3):  # a key that may ask once at a time, its connection cut off in mid-answer each time
